@@ -1,0 +1,401 @@
+//! A deployment and what may happen to it. Identified by (project, id).
+
+use serde::{Deserialize, Serialize};
+
+use super::refusal::{FieldProblem, Findings, Refusal};
+use super::time::{self, CLOCK_SKEW_MICROS, FUTURE_LIMIT_MICROS};
+use super::{Context, Marks, Name, Prose, Timestamp};
+
+/// The word for it in refusals and the journal.
+pub const KIND: &str = "deployment";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Started,
+    Deployed,
+    /// The pipeline failed before it reached users.
+    Failed,
+    /// It reached users and was taken back.
+    RolledBack,
+}
+
+/// The fact as it is stored. The serde form is the store's and the journal's; the API has its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployment {
+    pub id: Name,
+    pub project_id: Name,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub team_id: Option<Name>,
+    pub environment: Name,
+    pub status: Status,
+    #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
+    pub first_commit_at: Option<Timestamp>,
+    #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
+    pub deploy_start_at: Option<Timestamp>,
+    #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
+    pub deployed_at: Option<Timestamp>,
+    #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
+    pub failed_at: Option<Timestamp>,
+    #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
+    pub rolled_back_at: Option<Timestamp>,
+    /// Why it failed or was rolled back.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<Prose>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub username: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub commit_sha: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub version: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<Prose>,
+    /// `None`: nobody said; shown as false.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unplanned: Option<bool>,
+    /// How many incidents are linked to it.
+    pub incident_count: i64,
+    pub counted: Marks,
+    #[serde(with = "time::micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "time::micros")]
+    pub updated_at: Timestamp,
+}
+
+/// What any command may say about a deployment. What is already known must agree; what is not is filled in.
+#[derive(Debug, Clone, Default)]
+pub struct Details {
+    pub team_id: Option<Name>,
+    pub environment: Option<Name>,
+    pub first_commit_at: Option<Timestamp>,
+    pub deploy_start_at: Option<Timestamp>,
+    pub username: Option<Name>,
+    pub commit_sha: Option<Name>,
+    pub version: Option<Name>,
+    pub url: Option<Prose>,
+    pub unplanned: Option<bool>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Change {
+    /// A pipeline started; with `deployed_at` it has also ended well.
+    Start {
+        deployed_at: Option<Timestamp>,
+    },
+    Deployed {
+        deployed_at: Option<Timestamp>,
+        create_if_not_exists: bool,
+    },
+    Failed {
+        failed_at: Option<Timestamp>,
+        reason: Option<Prose>,
+    },
+    RolledBack {
+        rolled_back_at: Option<Timestamp>,
+        reason: Option<Prose>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct Command {
+    pub id: Name,
+    /// `None`: the only project that has the id.
+    pub project_id: Option<Name>,
+    pub details: Details,
+    pub change: Change,
+}
+
+impl Command {
+    /// The journal's word for it.
+    pub fn kind(&self) -> &'static str {
+        match self.change {
+            Change::Start { .. } => "deployment.started",
+            Change::Deployed { .. } => "deployment.deployed",
+            Change::Failed { .. } => "deployment.failed",
+            Change::RolledBack { .. } => "deployment.rolled_back",
+        }
+    }
+}
+
+impl Deployment {
+    /// Whether it reached users, taken back or not.
+    pub fn is_deployed(&self) -> bool {
+        self.deployed_at.is_some()
+    }
+
+    /// Whether it failed in use: an incident is linked to it, or it was rolled back.
+    pub fn failed_in_use(&self) -> bool {
+        self.is_deployed() && (self.incident_count > 0 || self.rolled_back_at.is_some())
+    }
+
+    /// When the last thing happened to it that lists and windows go by.
+    pub fn happened_at(&self) -> Timestamp {
+        self.deployed_at.or(self.failed_at).or(self.deploy_start_at).unwrap_or(self.created_at)
+    }
+
+    /// Microseconds from the first commit to users.
+    pub fn lead_time_micros(&self) -> Option<i64> {
+        Some(self.deployed_at?.micros_since(self.first_commit_at?))
+    }
+
+    /// Microseconds from the start of the pipeline to users.
+    pub fn duration_micros(&self) -> Option<i64> {
+        Some(self.deployed_at?.micros_since(self.deploy_start_at?))
+    }
+}
+
+/// The deployment after the command, or why not. Equal to `before` when it says nothing new.
+pub fn apply(before: Option<&Deployment>, command: &Command, context: &Context<'_>) -> Result<Deployment, Refusal> {
+    let mut after = match before {
+        Some(before) => merged(before, &command.details, context)?,
+        None => created(command, context)?,
+    };
+    match &command.change {
+        Change::Start { deployed_at: None } => {}
+        Change::Start { deployed_at: Some(at) } => deploy(&mut after, Some(*at), context)?,
+        Change::Deployed { deployed_at, .. } => deploy(&mut after, *deployed_at, context)?,
+        Change::Failed { failed_at, reason } => fail(&mut after, *failed_at, reason.as_ref(), context)?,
+        Change::RolledBack { rolled_back_at, reason } => {
+            roll_back(&mut after, *rolled_back_at, reason.as_ref(), context)?;
+        }
+    }
+    if before == Some(&after) {
+        return Ok(after);
+    }
+    possible(&after, context)?;
+    after.updated_at = context.now;
+    Ok(after)
+}
+
+fn created(command: &Command, context: &Context<'_>) -> Result<Deployment, Refusal> {
+    let starting = match command.change {
+        Change::Start { .. } => true,
+        Change::Deployed { create_if_not_exists: true, .. } => false,
+        Change::Deployed { .. } => {
+            let hint =
+                "send POST /deployments first, or create_if_not_exists: true with project_id and first_commit_at";
+            return Err(Refusal::NotFound { kind: KIND, id: command.id.clone(), hint: Some(hint.into()) });
+        }
+        Change::Failed { .. } | Change::RolledBack { .. } => {
+            return Err(Refusal::NotFound { kind: KIND, id: command.id.clone(), hint: None });
+        }
+    };
+    let Details {
+        team_id,
+        environment,
+        first_commit_at,
+        deploy_start_at,
+        username,
+        commit_sha,
+        version,
+        url,
+        unplanned,
+    } = command.details.clone();
+    let required = if starting { "required" } else { "required to create the deployment" };
+    let mut missing = Findings::default();
+    if command.project_id.is_none() {
+        missing.add("/project_id", required);
+    }
+    if first_commit_at.is_none() {
+        missing.add("/first_commit_at", required);
+    }
+    missing.or(Refusal::Invalid)?;
+    let Some(project_id) = command.project_id.clone() else { unreachable!("checked above") };
+    // The start defaults to now only where the command says that it starts now: a deployment that is
+    // told when it is over has an unknown start, and an unknown duration is never invented.
+    let starts_now = matches!(command.change, Change::Start { deployed_at: None });
+    Ok(Deployment {
+        team_id: context.teams.resolve(team_id.as_ref(), &project_id, username.as_ref()),
+        environment: environment.unwrap_or_else(|| context.production.clone()),
+        deploy_start_at: deploy_start_at.or(starts_now.then_some(context.now)),
+        id: command.id.clone(),
+        project_id,
+        status: Status::Started,
+        first_commit_at,
+        deployed_at: None,
+        failed_at: None,
+        rolled_back_at: None,
+        reason: None,
+        username,
+        commit_sha,
+        version,
+        url,
+        unplanned,
+        incident_count: 0,
+        counted: Marks::default(),
+        created_at: context.now,
+        updated_at: context.now,
+    })
+}
+
+/// Fills what was unknown; refuses what differs from what is known.
+fn merged(before: &Deployment, sent: &Details, context: &Context<'_>) -> Result<Deployment, Refusal> {
+    let mut after = before.clone();
+    let mut conflicts = Findings::default();
+    let mut environment = Some(after.environment.clone());
+    settle("/environment", &mut environment, sent.environment.as_ref(), &mut conflicts);
+    settle("/team_id", &mut after.team_id, sent.team_id.as_ref(), &mut conflicts);
+    settle("/first_commit_at", &mut after.first_commit_at, sent.first_commit_at.as_ref(), &mut conflicts);
+    settle("/deploy_start_at", &mut after.deploy_start_at, sent.deploy_start_at.as_ref(), &mut conflicts);
+    settle("/username", &mut after.username, sent.username.as_ref(), &mut conflicts);
+    settle("/commit_sha", &mut after.commit_sha, sent.commit_sha.as_ref(), &mut conflicts);
+    settle("/version", &mut after.version, sent.version.as_ref(), &mut conflicts);
+    settle("/url", &mut after.url, sent.url.as_ref(), &mut conflicts);
+    settle("/unplanned", &mut after.unplanned, sent.unplanned.as_ref(), &mut conflicts);
+    conflicts.or(Refusal::Conflict)?;
+    if after.team_id.is_none() && after.username != before.username {
+        after.team_id = context.teams.resolve(None, &after.project_id, after.username.as_ref());
+    }
+    Ok(after)
+}
+
+/// One field of a repeat: unknown so far = taken over, known and equal = fine, known and different = a conflict.
+pub(super) fn settle<T: Clone + PartialEq + std::fmt::Display>(
+    pointer: &'static str,
+    stored: &mut Option<T>,
+    sent: Option<&T>,
+    conflicts: &mut Findings,
+) {
+    match (&stored, sent) {
+        (Some(known), Some(sent)) if known != sent => {
+            conflicts.add(pointer, format!("sent {sent}, but {known} is stored"));
+        }
+        (None, Some(sent)) => *stored = Some(sent.clone()),
+        _ => {}
+    }
+}
+
+fn deploy(after: &mut Deployment, at: Option<Timestamp>, context: &Context<'_>) -> Result<(), Refusal> {
+    match after.status {
+        Status::Started => {
+            let earliest = after.deploy_start_at.max(after.first_commit_at);
+            after.deployed_at = Some(at.unwrap_or_else(|| not_before(earliest, context.now)));
+            after.status = Status::Deployed;
+            Ok(())
+        }
+        Status::Deployed | Status::RolledBack => same_time("/deployed_at", &mut after.deployed_at, at),
+        Status::Failed => Err(conflict(
+            "/deployed_at",
+            "this deployment has failed; a new attempt is a new deployment: give it an id of its own, such as <run>-<attempt>",
+        )),
+    }
+}
+
+fn fail(
+    after: &mut Deployment,
+    at: Option<Timestamp>,
+    reason: Option<&Prose>,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    match after.status {
+        Status::Started => {
+            after.failed_at = Some(at.unwrap_or_else(|| not_before(after.deploy_start_at, context.now)));
+            after.status = Status::Failed;
+        }
+        Status::Failed => same_time("/failed_at", &mut after.failed_at, at)?,
+        Status::Deployed | Status::RolledBack => {
+            return Err(conflict(
+                "/failed_at",
+                "this deployment has reached users; use rolled-back, or open an incident",
+            ));
+        }
+    }
+    same_reason(after, reason)
+}
+
+fn roll_back(
+    after: &mut Deployment,
+    at: Option<Timestamp>,
+    reason: Option<&Prose>,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    match after.status {
+        Status::Deployed => {
+            after.rolled_back_at = Some(at.unwrap_or_else(|| not_before(after.deployed_at, context.now)));
+            after.status = Status::RolledBack;
+        }
+        Status::RolledBack => same_time("/rolled_back_at", &mut after.rolled_back_at, at)?,
+        Status::Started | Status::Failed => {
+            return Err(conflict(
+                "/rolled_back_at",
+                "this deployment has not reached users, so it cannot be rolled back",
+            ));
+        }
+    }
+    same_reason(after, reason)
+}
+
+/// A repeat may leave the time out; another time than the stored one is a conflict.
+pub(super) fn same_time(
+    pointer: &'static str,
+    stored: &mut Option<Timestamp>,
+    sent: Option<Timestamp>,
+) -> Result<(), Refusal> {
+    let mut conflicts = Findings::default();
+    settle(pointer, stored, sent.as_ref(), &mut conflicts);
+    conflicts.or(Refusal::Conflict)
+}
+
+fn same_reason(after: &mut Deployment, sent: Option<&Prose>) -> Result<(), Refusal> {
+    let mut conflicts = Findings::default();
+    settle("/reason", &mut after.reason, sent, &mut conflicts);
+    conflicts.or(Refusal::Conflict)
+}
+
+fn conflict(pointer: &'static str, detail: &str) -> Refusal {
+    Refusal::Conflict(vec![FieldProblem::new(pointer, detail)])
+}
+
+/// Now, as a default: where the sender's clock is a little ahead of ours, its own earlier step is the
+/// floor, so that a fast pipeline is not refused for a few seconds of skew.
+pub(super) fn not_before(floor: Option<Timestamp>, now: Timestamp) -> Timestamp {
+    match floor {
+        Some(floor) if floor > now && floor.micros_since(now) <= CLOCK_SKEW_MICROS => floor,
+        _ => now,
+    }
+}
+
+fn possible(after: &Deployment, context: &Context<'_>) -> Result<(), Refusal> {
+    let mut findings = Findings::default();
+    for (pointer, time) in [
+        ("/first_commit_at", after.first_commit_at),
+        ("/deploy_start_at", after.deploy_start_at),
+        ("/deployed_at", after.deployed_at),
+        ("/failed_at", after.failed_at),
+        ("/rolled_back_at", after.rolled_back_at),
+    ] {
+        not_in_the_future(pointer, time, context, &mut findings);
+    }
+    in_order("/deployed_at", after.deployed_at, "first_commit_at", after.first_commit_at, &mut findings);
+    in_order("/deployed_at", after.deployed_at, "deploy_start_at", after.deploy_start_at, &mut findings);
+    in_order("/failed_at", after.failed_at, "deploy_start_at", after.deploy_start_at, &mut findings);
+    in_order("/rolled_back_at", after.rolled_back_at, "deployed_at", after.deployed_at, &mut findings);
+    findings.or(Refusal::Impossible)
+}
+
+pub(super) fn in_order(
+    pointer: &'static str,
+    later: Option<Timestamp>,
+    earlier_name: &str,
+    earlier: Option<Timestamp>,
+    findings: &mut Findings,
+) {
+    if let (Some(later), Some(earlier)) = (later, earlier)
+        && later < earlier
+    {
+        findings.add(pointer, format!("{later} is before {earlier_name} {earlier}"));
+    }
+}
+
+pub(super) fn not_in_the_future(
+    pointer: &'static str,
+    time: Option<Timestamp>,
+    context: &Context<'_>,
+    findings: &mut Findings,
+) {
+    if let Some(time) = time
+        && time.micros_since(context.now) > FUTURE_LIMIT_MICROS
+    {
+        findings.add(pointer, format!("{time} is more than 24 h in the future"));
+    }
+}

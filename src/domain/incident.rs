@@ -1,0 +1,260 @@
+//! An incident and what may happen to it. Identified by (project, id); may be linked to a deployment.
+
+use serde::{Deserialize, Serialize};
+
+use super::deployment::{Deployment, in_order, not_before, not_in_the_future, same_time, settle};
+use super::refusal::{FieldProblem, Findings, Refusal};
+use super::time;
+use super::{Context, Marks, Name, Prose, Timestamp};
+
+pub const KIND: &str = "incident";
+
+/// The fact as it is stored. The serde form is the store's and the journal's; the API has its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incident {
+    pub id: Name,
+    pub project_id: Name,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub team_id: Option<Name>,
+    pub environment: Name,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub deployment_id: Option<Name>,
+    /// The `deployed_at` of the linked deployment, so that answers need no join.
+    #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
+    pub deployment_deployed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub severity: Option<Name>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub title: Option<Prose>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<Prose>,
+    #[serde(with = "time::micros")]
+    pub started_at: Timestamp,
+    #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
+    pub restored_at: Option<Timestamp>,
+    #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
+    pub finished_at: Option<Timestamp>,
+    pub counted: Marks,
+    #[serde(with = "time::micros")]
+    pub created_at: Timestamp,
+    #[serde(with = "time::micros")]
+    pub updated_at: Timestamp,
+}
+
+/// What opening an incident says. What is already known must agree; what is not is filled in.
+#[derive(Debug, Clone, Default)]
+pub struct Opening {
+    pub environment: Option<Name>,
+    pub deployment_id: Option<Name>,
+    pub severity: Option<Name>,
+    pub title: Option<Prose>,
+    pub url: Option<Prose>,
+    pub started_at: Option<Timestamp>,
+    pub restored_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone)]
+pub enum Change {
+    Open(Box<Opening>),
+    Restored {
+        date: Option<Timestamp>,
+    },
+    /// Also restores it when it was not.
+    Finished {
+        date: Option<Timestamp>,
+    },
+}
+
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// `None` only when opening: the next free number of the project is taken.
+    pub id: Option<Name>,
+    /// `None`: the only project that has the id.
+    pub project_id: Option<Name>,
+    pub change: Change,
+}
+
+impl Command {
+    /// The journal's word for it.
+    pub fn kind(&self) -> &'static str {
+        match self.change {
+            Change::Open(_) => "incident.started",
+            Change::Restored { .. } => "incident.restored",
+            Change::Finished { .. } => "incident.finished",
+        }
+    }
+
+    /// The deployment that it wants to be linked to.
+    pub fn deployment_id(&self) -> Option<&Name> {
+        match &self.change {
+            Change::Open(opening) => opening.deployment_id.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl Incident {
+    /// Microseconds from the linked deployment to the incident's start. `None` without a link, before
+    /// that deployment is deployed, and for an incident that began while it was still rolling out:
+    /// a negative duration is never stored.
+    pub fn time_to_detect_micros(&self) -> Option<i64> {
+        Some(self.started_at.micros_since(self.deployment_deployed_at?)).filter(|micros| *micros >= 0)
+    }
+
+    pub fn time_to_restore_micros(&self) -> Option<i64> {
+        Some(self.restored_at?.micros_since(self.started_at))
+    }
+}
+
+/// The id of the `n`th incident of a project, for senders that have none.
+pub fn numbered(project_id: &Name, n: i64) -> Result<Name, Refusal> {
+    Name::parse(&format!("incident_{project_id}_{n}")).map_err(|_| {
+        let detail = "too long to make an incident id from: send an id of your own";
+        Refusal::Invalid(vec![FieldProblem::new("/project_id", detail)])
+    })
+}
+
+/// The incident after the command, or why not. Equal to `before` when it says nothing new.
+/// `id` is the command's, or the number given to it; `linked` the deployment it names, when that exists.
+pub fn apply(
+    before: Option<&Incident>,
+    id: &Name,
+    command: &Command,
+    linked: Option<&Deployment>,
+    context: &Context<'_>,
+) -> Result<Incident, Refusal> {
+    let mut after = match (&command.change, before) {
+        (Change::Open(opening), before) => opened(before, id, command.project_id.as_ref(), opening, linked, context)?,
+        (_, Some(before)) => before.clone(),
+        (_, None) => return Err(Refusal::NotFound { kind: KIND, id: id.clone(), hint: None }),
+    };
+    match &command.change {
+        Change::Open(opening) => {
+            if let Some(finished_at) = opening.finished_at {
+                finish(&mut after, Some(finished_at), opening.restored_at, "/finished_at", context)?;
+            } else if let Some(restored_at) = opening.restored_at {
+                restore(&mut after, Some(restored_at), "/restored_at", context)?;
+            }
+        }
+        Change::Restored { date } => restore(&mut after, *date, "/date", context)?,
+        Change::Finished { date } => finish(&mut after, *date, None, "/date", context)?,
+    }
+    if before == Some(&after) {
+        return Ok(after);
+    }
+    possible(&after, before, linked, command, context)?;
+    after.updated_at = context.now;
+    Ok(after)
+}
+
+fn opened(
+    before: Option<&Incident>,
+    id: &Name,
+    project_id: Option<&Name>,
+    opening: &Opening,
+    linked: Option<&Deployment>,
+    context: &Context<'_>,
+) -> Result<Incident, Refusal> {
+    let Some(project_id) = project_id else {
+        return Err(Refusal::Invalid(vec![FieldProblem::new("/project_id", "required")]));
+    };
+    if let (Some(deployment_id), None) = (&opening.deployment_id, linked) {
+        let detail = format!("there is no deployment {deployment_id:?} in project {project_id:?}");
+        return Err(Refusal::Impossible(vec![FieldProblem::new("/deployment_id", detail)]));
+    }
+    let Some(before) = before else {
+        let environment = opening.environment.clone().or_else(|| linked.map(|d| d.environment.clone()));
+        return Ok(Incident {
+            id: id.clone(),
+            project_id: project_id.clone(),
+            team_id: context.teams.resolve(None, project_id, None),
+            environment: environment.unwrap_or_else(|| context.production.clone()),
+            deployment_id: opening.deployment_id.clone(),
+            deployment_deployed_at: linked.and_then(|d| d.deployed_at),
+            severity: opening.severity.clone(),
+            title: opening.title.clone(),
+            url: opening.url.clone(),
+            started_at: opening.started_at.unwrap_or(context.now),
+            restored_at: None,
+            finished_at: None,
+            counted: Marks::default(),
+            created_at: context.now,
+            updated_at: context.now,
+        });
+    };
+    let mut after = before.clone();
+    let mut conflicts = Findings::default();
+    let mut environment = Some(after.environment.clone());
+    let mut started_at = Some(after.started_at);
+    settle("/environment", &mut environment, opening.environment.as_ref(), &mut conflicts);
+    settle("/started_at", &mut started_at, opening.started_at.as_ref(), &mut conflicts);
+    settle("/deployment_id", &mut after.deployment_id, opening.deployment_id.as_ref(), &mut conflicts);
+    settle("/severity", &mut after.severity, opening.severity.as_ref(), &mut conflicts);
+    settle("/title", &mut after.title, opening.title.as_ref(), &mut conflicts);
+    settle("/url", &mut after.url, opening.url.as_ref(), &mut conflicts);
+    conflicts.or(Refusal::Conflict)?;
+    if before.deployment_id.is_none() {
+        after.deployment_deployed_at = linked.and_then(|d| d.deployed_at);
+    }
+    Ok(after)
+}
+
+fn restore(
+    after: &mut Incident,
+    at: Option<Timestamp>,
+    pointer: &'static str,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    if after.restored_at.is_some() {
+        return same_time(pointer, &mut after.restored_at, at);
+    }
+    after.restored_at = Some(at.unwrap_or_else(|| not_before(Some(after.started_at), context.now)));
+    Ok(())
+}
+
+fn finish(
+    after: &mut Incident,
+    at: Option<Timestamp>,
+    restored_at: Option<Timestamp>,
+    pointer: &'static str,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    if after.finished_at.is_some() {
+        same_time(pointer, &mut after.finished_at, at)?;
+    } else {
+        let floor = Some(after.started_at).max(after.restored_at);
+        after.finished_at = Some(at.unwrap_or_else(|| not_before(floor, context.now)));
+    }
+    if after.restored_at.is_none() {
+        after.restored_at = restored_at.or(after.finished_at);
+        return Ok(());
+    }
+    same_time("/restored_at", &mut after.restored_at, restored_at)
+}
+
+fn possible(
+    after: &Incident,
+    before: Option<&Incident>,
+    linked: Option<&Deployment>,
+    command: &Command,
+    context: &Context<'_>,
+) -> Result<(), Refusal> {
+    // A caller that sent `date` wants to read about `date`.
+    let pointer = |field: &'static str| if matches!(command.change, Change::Open(_)) { field } else { "/date" };
+    let mut findings = Findings::default();
+    not_in_the_future(pointer("/started_at"), Some(after.started_at), context, &mut findings);
+    not_in_the_future(pointer("/restored_at"), after.restored_at, context, &mut findings);
+    if after.finished_at != after.restored_at {
+        not_in_the_future(pointer("/finished_at"), after.finished_at, context, &mut findings);
+        in_order(pointer("/finished_at"), after.finished_at, "restored_at", after.restored_at, &mut findings);
+    }
+    in_order(pointer("/restored_at"), after.restored_at, "started_at", Some(after.started_at), &mut findings);
+    // An incident may begin while its deployment is still rolling out, but not before that began.
+    let newly_linked = before.is_none_or(|before| before.deployment_id.is_none());
+    if newly_linked && let Some(linked) = linked {
+        let began = linked.deploy_start_at.or(linked.deployed_at);
+        in_order("/started_at", Some(after.started_at), "the start of its deployment", began, &mut findings);
+    }
+    findings.or(Refusal::Impossible)
+}

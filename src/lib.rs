@@ -1,0 +1,27 @@
+//! em-metrics: facts go in, numbers come out.
+//!
+//! | level | room | what it owns |
+//! | --- | --- | --- |
+//! | 0 | [`domain`] | what happened to a deployment, an incident: values and transitions, no I/O |
+//! | 0 | [`config`] | defaults < file < environment |
+//! | 1 | [`metrics`] | the catalogue of instruments and what moves them, pure |
+//! | 1 | [`storage`] | facts, journal, series totals in `SQLite` or `PostgreSQL` |
+//! | 1 | [`telemetry`] | our own logs, traces and metrics |
+//! | 2 | [`ingest`] | one writer, many commands, one transaction |
+//! | 2 | [`auth`] | who is it |
+//! | 3 | [`export`] | series totals as OTLP and Prometheus text |
+//! | 4 | [`http`] | the contract: routes, problem documents |
+//! | 5 | [`cli`] | subcommands; `serve` is the composition root |
+//!
+//! Arrows only go down; `tests/it/layers.rs` holds this table.
+
+pub mod auth;
+pub mod cli;
+pub mod config;
+pub mod domain;
+pub mod export;
+pub mod http;
+pub mod ingest;
+pub mod metrics;
+pub mod storage;
+pub mod telemetry;
