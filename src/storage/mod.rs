@@ -1,1 +1,81 @@
-//! To come.
+//! Facts, journal and series totals in SQLite or PostgreSQL. The only room that knows SQL.
+//! One file per table family; what truly differs between the engines stands in `engine`.
+
+#[macro_use]
+mod engine;
+mod deployments;
+mod error;
+mod identity;
+mod incidents;
+mod journal;
+mod lists;
+mod open;
+mod rows;
+mod series;
+mod tx;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+pub use error::{Error, refused_by_database};
+pub use journal::{Entry, Fact};
+pub use lists::{Cursor, Filter, IncidentState, Page};
+pub use series::Totals;
+pub use tx::{Key, Tx, Writes};
+
+use crate::metrics::Labels;
+use engine::Pool;
+use series::SeriesIds;
+
+/// The store. Cheap to clone; all clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: Pool,
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Series ids by labels: they never change, and each process learns them once.
+    series_ids: Mutex<HashMap<Labels, SeriesIds>>,
+    /// PostgreSQL: the connection that holds the exporter's lock, while we hold it.
+    leader: tokio::sync::Mutex<Option<sqlx::PgConnection>>,
+    /// SQLite: keeps other processes away from the file.
+    _lock: Option<std::fs::File>,
+}
+
+impl Store {
+    /// The engine's name: `sqlite` or `postgresql` (the OpenTelemetry `db.system.name`).
+    pub fn engine_name(&self) -> &'static str {
+        match self.pool {
+            Pool::Sqlite { .. } => "sqlite",
+            Pool::Postgres { .. } => "postgresql",
+        }
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        on_engine!(self, |pool| sqlx::query("SELECT 1").execute(pool).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Starts a write. SQLite: waits for the one writing connection.
+    pub async fn begin(&self) -> Result<Tx<'_>, Error> {
+        Tx::begin(self).await
+    }
+
+    /// Waits for running reads and closes every connection; SQLite folds its log into the file.
+    pub async fn close(&self) {
+        *self.inner.leader.lock().await = None;
+        match &self.pool {
+            Pool::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pool::Postgres { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+        }
+    }
+}

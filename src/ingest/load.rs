@@ -1,0 +1,98 @@
+//! Reads the facts that a batch of commands is about, with as few statements as the batch allows.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::plan::Working;
+use super::{Action, Command};
+use crate::domain::{Name, deployment, incident};
+use crate::storage::{Error, Key, Tx};
+
+/// Everything that the commands may read or change, locked against other replicas.
+pub async fn working_set<'a>(
+    tx: &mut Tx<'_>,
+    commands: impl Iterator<Item = &'a Command> + Clone,
+) -> Result<Working, Error> {
+    let mut working = Working::default();
+    let (keyed, by_id) = split(commands.clone().flat_map(deployments_of));
+    for fact in tx.deployments(&keyed).await?.into_iter().chain(tx.deployments_by_id(&by_id).await?) {
+        working.load_deployment(fact);
+    }
+    let (keyed, by_id) = split(commands.clone().filter_map(incident_of));
+    for fact in tx.incidents(&keyed).await?.into_iter().chain(tx.incidents_by_id(&by_id).await?) {
+        working.load_incident(fact);
+    }
+    for fact in tx.incidents_linked_to(&working.undeployed_with_incidents()).await? {
+        working.load_incident(fact);
+    }
+    set_numbers_aside(tx, commands, &mut working).await?;
+    Ok(working)
+}
+
+type Lookup<'a> = (&'a Name, Option<&'a Name>);
+
+/// Sorted and without repeats: replicas that lock facts take them in the same order.
+fn split<'a>(lookups: impl Iterator<Item = Lookup<'a>>) -> (Vec<Key<'a>>, Vec<Key<'a>>) {
+    let (mut keyed, mut by_id) = (BTreeSet::new(), BTreeSet::new());
+    for (id, project_id) in lookups {
+        let set = if project_id.is_some() { &mut keyed } else { &mut by_id };
+        set.insert(Key { id: Some(id), project_id });
+    }
+    (keyed.into_iter().collect(), by_id.into_iter().collect())
+}
+
+fn deployments_of(command: &Command) -> Option<Lookup<'_>> {
+    match &command.action {
+        Action::Deployment(deployment::Command { id, project_id, .. }) => Some((id, project_id.as_ref())),
+        Action::Incident(action) => action.deployment_id().map(|id| (id, action.project_id.as_ref())),
+    }
+}
+
+fn incident_of(command: &Command) -> Option<Lookup<'_>> {
+    match &command.action {
+        Action::Deployment(_) => None,
+        Action::Incident(incident::Command { id, project_id, .. }) => id.as_ref().map(|id| (id, project_id.as_ref())),
+    }
+}
+
+/// Free incident numbers for the commands that bring no id: `1 + number of incidents of the project`,
+/// and on from there past ids that somebody has chosen by hand.
+async fn set_numbers_aside<'a>(
+    tx: &mut Tx<'_>,
+    commands: impl Iterator<Item = &'a Command>,
+    working: &mut Working,
+) -> Result<(), Error> {
+    let mut wanted = HashMap::<&Name, usize>::new();
+    let mut by_hand = HashMap::<&Name, usize>::new();
+    for command in commands {
+        if let Action::Incident(incident::Command { id, project_id: Some(project_id), .. }) = &command.action {
+            let map = if id.is_none() { &mut wanted } else { &mut by_hand };
+            *map.entry(project_id).or_default() += 1;
+        }
+    }
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let projects: Vec<_> = wanted.keys().map(|project| Key { id: None, project_id: Some(project) }).collect();
+    let counts = tx.incident_counts(&projects).await?;
+    for (project, count) in wanted {
+        // as many more as this batch itself may take by hand
+        let count = count + by_hand.get(project).copied().unwrap_or_default();
+        let mut n = counts.get(project).copied().unwrap_or_default();
+        while working.numbers.get(project).map_or(0, std::collections::VecDeque::len) < count {
+            let Ok(candidates) = (1..=count)
+                .map(|_| {
+                    n += 1;
+                    incident::numbered(project, n)
+                })
+                .collect::<Result<Vec<_>, _>>()
+            else {
+                break; // too long to number: the command is refused when its turn comes
+            };
+            let keys: Vec<_> = candidates.iter().map(|id| Key { id: Some(id), project_id: Some(project) }).collect();
+            let taken: BTreeSet<_> = tx.incidents(&keys).await?.into_iter().map(|incident| incident.id).collect();
+            let free = candidates.into_iter().filter(|id| !taken.contains(id));
+            working.numbers.entry(project.clone()).or_default().extend(free);
+        }
+    }
+    Ok(())
+}

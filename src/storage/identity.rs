@@ -1,0 +1,65 @@
+//! What makes this store itself: its identity towards consumers of the totals, what those have been
+//! shown, and who may export.
+
+use sqlx::{Connection as _, PgConnection};
+
+use super::engine::Pool;
+use super::{Error, Store};
+
+/// The advisory lock of the one exporting replica.
+const LEADER_LOCK: i64 = 7_311_402_986_622;
+
+impl Store {
+    /// The `service.instance.id`: made once, the same for ever, whoever asks first.
+    pub async fn instance_id(&self) -> Result<String, Error> {
+        let fresh = uuid::Uuid::new_v4().to_string();
+        let insert = "INSERT INTO identity (key, value) VALUES ('instance_id', $1) ON CONFLICT DO NOTHING";
+        match &self.pool {
+            Pool::Sqlite { write, .. } => sqlx::query(insert).bind(&fresh).execute(write).await.map(drop)?,
+            Pool::Postgres { write, .. } => sqlx::query(insert).bind(&fresh).execute(write).await.map(drop)?,
+        }
+        let select = "SELECT value FROM identity WHERE key = 'instance_id'";
+        Ok(on_engine!(self, |pool| sqlx::query_scalar(select).fetch_one(pool).await)?)
+    }
+
+    /// The greatest series id that the consumer has been shown; `None` before the first contact.
+    pub async fn announced(&self, consumer: &str) -> Result<Option<i64>, Error> {
+        let select = "SELECT series_id FROM announced WHERE consumer = $1";
+        Ok(on_engine!(self, |pool| sqlx::query_scalar(select).bind(consumer).fetch_optional(pool).await)?)
+    }
+
+    /// Moves the consumer's mark up; never down.
+    pub async fn set_announced(&self, consumer: &str, series_id: i64) -> Result<(), Error> {
+        let upsert = "INSERT INTO announced (consumer, series_id) VALUES ($1, $2) ON CONFLICT (consumer) \
+                      DO UPDATE SET series_id = excluded.series_id WHERE announced.series_id < excluded.series_id";
+        match &self.pool {
+            Pool::Sqlite { write, .. } => {
+                sqlx::query(upsert).bind(consumer).bind(series_id).execute(write).await.map(drop)?
+            }
+            Pool::Postgres { write, .. } => {
+                sqlx::query(upsert).bind(consumer).bind(series_id).execute(write).await.map(drop)?
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether this process may export. SQLite: always, the file is ours alone. PostgreSQL: while our
+    /// connection holds the advisory lock; a connection that does not answer has lost it.
+    pub async fn lead(&self) -> Result<bool, Error> {
+        let Pool::Postgres { write, .. } = &self.pool else { return Ok(true) };
+        let mut leader = self.inner.leader.lock().await;
+        if let Some(connection) = leader.as_mut() {
+            if connection.ping().await.is_ok() {
+                return Ok(true);
+            }
+            *leader = None;
+        }
+        let mut connection = PgConnection::connect_with(&write.connect_options()).await?;
+        let held: bool =
+            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LEADER_LOCK).fetch_one(&mut connection).await?;
+        if held {
+            *leader = Some(connection);
+        }
+        Ok(held)
+    }
+}

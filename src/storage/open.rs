@@ -1,0 +1,120 @@
+//! Opening a store: connections, migrations, and clear words when it cannot be opened.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+use super::engine::Pool;
+use super::{Error, Inner, Store};
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long a request may wait for a connection before the answer is 503.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Store {
+    /// Opens the file, making it where there is none, and brings its schema up to date.
+    pub async fn open_sqlite(path: &Path, read_connections: u32) -> Result<Self, Error> {
+        let shown = path.display();
+        let lock = lock(path)?;
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(5))
+            .pragma("wal_autocheckpoint", "2000")
+            .pragma("journal_size_limit", "67108864")
+            .optimize_on_close(true, 400);
+        let write = SqlitePoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .test_before_acquire(false)
+            .connect_with(options.clone())
+            .await
+            .map_err(|error| Error::Open(format!("cannot open the SQLite file {shown}: {error}")))?;
+        migrate(&SQLITE, &write, &format!("the SQLite file {shown}")).await?;
+        let read = SqlitePoolOptions::new()
+            .max_connections(read_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .connect_lazy_with(options.pragma("query_only", "on"));
+        let inner = Inner { _lock: Some(lock), ..Inner::default() };
+        Ok(Self { pool: Pool::Sqlite { read, write }, inner: Arc::new(inner) })
+    }
+
+    /// Connects and brings the schema up to date; several replicas may start at once.
+    pub async fn open_postgres(url: &str, read_connections: u32) -> Result<Self, Error> {
+        // neither the address nor the error may show the password, so only our own words are used
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|_| {
+                Error::Open("DATABASE_URL is not an address such as postgres://user:password@host/database".into())
+            })?
+            .application_name("em-metrics");
+        let shown = format!(
+            "PostgreSQL at {}:{}/{}",
+            options.get_host(),
+            options.get_port(),
+            options.get_database().unwrap_or("")
+        );
+        let pool = |connections| {
+            PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(true)
+        };
+        let write = pool(1)
+            .connect_with(options.clone())
+            .await
+            .map_err(|error| Error::Open(format!("cannot connect to {shown}: {error}")))?;
+        migrate(&POSTGRES, &write, &shown).await?;
+        let read = pool(read_connections).connect_lazy_with(options);
+        Ok(Self { pool: Pool::Postgres { read, write }, inner: Arc::default() })
+    }
+}
+
+async fn migrate<'a, A>(migrator: &Migrator, pool: A, shown: &str) -> Result<(), Error>
+where
+    A: sqlx::Acquire<'a>,
+    <A::Connection as std::ops::Deref>::Target: sqlx::migrate::Migrate,
+{
+    migrator.run(pool).await.map_err(|error| {
+        Error::Open(match error {
+            MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => format!(
+                "{shown} has been used by a newer em-metrics (schema {version}): run that version or a later one"
+            ),
+            MigrateError::VersionMismatch(version) => {
+                format!("{shown} was made by another build of em-metrics (schema {version} differs)")
+            }
+            other => format!("cannot bring the schema of {shown} up to date: {other}"),
+        })
+    })
+}
+
+/// One process to a file: a second one would export the same totals under the same name.
+fn lock(path: &Path) -> Result<File, Error> {
+    let shown = path.display();
+    let mut lock_path = path.as_os_str().to_owned();
+    lock_path.push(".lock");
+    let file = File::options().create(true).write(true).truncate(false).open(&lock_path).map_err(|error| {
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Error::Open(format!(
+            "cannot write beside {shown}: {error}; SQLITE_DB must name a file in a folder that exists and that this user may write to ({})",
+            folder.display()
+        ))
+    })?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Error::Open(format!(
+            "another em-metrics is using {shown}: stop it, give this one another SQLITE_DB, or share a PostgreSQL with DATABASE_URL"
+        ))),
+        Err(TryLockError::Error(error)) => Err(Error::Open(format!("cannot lock {shown}: {error}"))),
+    }
+}

@@ -1,0 +1,259 @@
+//! Running totals of the series: made at 0 when their labels are first seen, then only added to.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{LazyLock, PoisonError};
+
+use serde::Serialize;
+
+use super::engine::{Column::Integer, Column::Text, Texts};
+use super::{Error, Inner, Store, Tx};
+use crate::domain::{Name, Timestamp, time};
+use crate::metrics::{CATALOGUE, Labels, Metric, Observation, SeriesTotal};
+
+/// The ids of all instruments' series with the same labels, in the order of the catalogue.
+pub(super) type SeriesIds = [i64; CATALOGUE.len()];
+
+/// What a batch adds, summed in memory first: one step for each series it moves.
+#[derive(Debug, Default)]
+pub struct Totals {
+    /// Labels that are seen, whether or not anything moves: their series are made.
+    seen: BTreeMap<Labels, Timestamp>,
+    steps: BTreeMap<(Labels, Metric), Step>,
+}
+
+#[derive(Debug, Default)]
+struct Step {
+    count: i64,
+    sum_micros: i64,
+    buckets: BTreeMap<u8, i64>,
+}
+
+impl Totals {
+    /// Makes the labels' series, with `now` as their start, if there are none yet.
+    pub fn see(&mut self, labels: &Labels, now: Timestamp) {
+        if !self.seen.contains_key(labels) {
+            self.seen.insert(labels.clone(), now);
+        }
+    }
+
+    pub fn add(&mut self, observation: Observation, now: Timestamp) {
+        self.see(&observation.labels, now);
+        let step = self.steps.entry((observation.labels, observation.metric)).or_default();
+        step.count += 1;
+        if let Some(bounds) = observation.metric.bounds() {
+            step.sum_micros += observation.micros;
+            *step.buckets.entry(bounds.bucket(observation.micros)).or_default() += 1;
+        }
+    }
+}
+
+static INSERT: LazyLock<Texts> = LazyLock::new(|| {
+    let columns = [
+        Text("metric"),
+        Text("project_id"),
+        Text("team_id"),
+        Text("environment"),
+        Integer("started_at"),
+        Integer("count"),
+        Integer("sum_micros"),
+    ];
+    Texts::new(|d| format!("{}{} ON CONFLICT DO NOTHING", d.insert("series", &columns), d.before_on_conflict()))
+});
+static SELECT_IDS: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(|d| {
+        let batch = d.batch(&[Text("project_id"), Text("team_id"), Text("environment")]);
+        format!(
+            "SELECT s.id, s.metric, s.project_id, s.team_id, s.environment FROM ({batch}) AS batch CROSS JOIN series AS s \
+             WHERE s.project_id = batch.project_id AND s.team_id = batch.team_id AND s.environment = batch.environment"
+        )
+    })
+});
+static ADD: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(|d| {
+        let batch = d.batch(&[Integer("id"), Integer("count"), Integer("sum_micros")]);
+        format!(
+            "UPDATE series SET count = series.count + batch.count, sum_micros = series.sum_micros + batch.sum_micros \
+             FROM ({batch}) AS batch WHERE series.id = batch.id"
+        )
+    })
+});
+static ADD_BUCKETS: LazyLock<Texts> = LazyLock::new(|| {
+    let columns = [Integer("series_id"), Integer("bucket"), Integer("count")];
+    Texts::new(|d| {
+        format!(
+            "{}{} ON CONFLICT (series_id, bucket) DO UPDATE SET count = series_bucket.count + excluded.count",
+            d.insert("series_bucket", &columns),
+            d.before_on_conflict()
+        )
+    })
+});
+
+#[derive(Serialize)]
+struct NewSeries<'a> {
+    metric: &'static str,
+    project_id: &'a Name,
+    team_id: &'a str,
+    environment: &'a Name,
+    #[serde(with = "time::micros")]
+    started_at: Timestamp,
+    count: i64,
+    sum_micros: i64,
+}
+
+#[derive(Serialize)]
+struct LabelsRow<'a> {
+    project_id: &'a Name,
+    team_id: &'a str,
+    environment: &'a Name,
+}
+
+#[derive(Serialize)]
+struct StepRow {
+    id: i64,
+    count: i64,
+    sum_micros: i64,
+}
+
+#[derive(Serialize)]
+struct BucketRow {
+    series_id: i64,
+    bucket: u8,
+    count: i64,
+}
+
+impl Inner {
+    pub(super) fn learn_series(&self, new: HashMap<Labels, SeriesIds>) {
+        if !new.is_empty() {
+            self.series_ids.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
+        }
+    }
+
+    fn series_ids(&self, labels: &Labels) -> Option<SeriesIds> {
+        self.series_ids.lock().unwrap_or_else(PoisonError::into_inner).get(labels).copied()
+    }
+}
+
+impl Tx<'_> {
+    pub(super) async fn add_to_totals(&mut self, totals: &Totals) -> Result<(), Error> {
+        let unknown: Vec<_> =
+            totals.seen.iter().filter(|(labels, _)| self.store.inner.series_ids(labels).is_none()).collect();
+        self.make_series(&unknown).await?;
+        let mut steps = Vec::new();
+        let mut buckets = Vec::new();
+        for ((labels, metric), step) in &totals.steps {
+            let ids = self.new_series.get(labels).copied().or_else(|| self.store.inner.series_ids(labels));
+            let Some(ids) = ids else {
+                return Err(Error::Unreadable(format!("no series for {labels:?}")));
+            };
+            let id = ids[*metric as usize];
+            steps.push(StepRow { id, count: step.count, sum_micros: step.sum_micros });
+            buckets.extend(step.buckets.iter().map(|(bucket, count)| BucketRow {
+                series_id: id,
+                bucket: *bucket,
+                count: *count,
+            }));
+        }
+        // in the order of their ids, so that replicas wait for each other and never in a circle
+        steps.sort_by_key(|step| step.id);
+        buckets.sort_by_key(|bucket| (bucket.series_id, bucket.bucket));
+        self.execute_batch(&ADD, &steps).await?;
+        self.execute_batch(&ADD_BUCKETS, &buckets).await
+    }
+
+    async fn make_series(&mut self, unknown: &[(&Labels, &Timestamp)]) -> Result<(), Error> {
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        if let Some(lock) = self.dialect().lock_series() {
+            in_tx!(self, |connection| sqlx::query(lock).execute(connection).await.map(drop))?;
+        }
+        let rows: Vec<_> = unknown
+            .iter()
+            .flat_map(|(labels, now)| {
+                CATALOGUE.iter().map(|instrument| NewSeries {
+                    metric: instrument.name,
+                    project_id: &labels.project_id,
+                    team_id: labels.team(),
+                    environment: &labels.environment,
+                    started_at: **now,
+                    count: 0,
+                    sum_micros: 0,
+                })
+            })
+            .collect();
+        self.execute_batch(&INSERT, &rows).await?;
+        let keys: Vec<_> = unknown
+            .iter()
+            .map(|(labels, _)| LabelsRow {
+                project_id: &labels.project_id,
+                team_id: labels.team(),
+                environment: &labels.environment,
+            })
+            .collect();
+        let rows: Vec<(i64, String, Name, String, Name)> = self.select(&SELECT_IDS, &keys).await?;
+        for (id, metric, project_id, team_id, environment) in rows {
+            let Some(metric) = Metric::from_name(&metric) else { continue };
+            let labels = labels(project_id, &team_id, environment)?;
+            self.new_series.entry(labels).or_insert([0; CATALOGUE.len()])[metric as usize] = id;
+        }
+        Ok(())
+    }
+}
+
+fn labels(project_id: Name, team_id: &str, environment: Name) -> Result<Labels, Error> {
+    let team_id = match team_id {
+        "" => None,
+        team => Some(Name::parse(team).map_err(Error::Unreadable)?),
+    };
+    Ok(Labels { project_id, team_id, environment })
+}
+
+impl Store {
+    /// Makes the series of labels that are configured, long before anything happens to them.
+    pub async fn announce(&self, labels: &HashSet<Labels>, now: Timestamp) -> Result<(), Error> {
+        let mut totals = Totals::default();
+        for labels in labels {
+            totals.see(labels, now);
+        }
+        let mut tx = self.begin().await?;
+        tx.add_to_totals(&totals).await?;
+        tx.commit().await
+    }
+
+    /// Every total, by ascending id, as of one moment.
+    pub async fn series(&self) -> Result<Vec<SeriesTotal>, Error> {
+        type Row = (i64, String, Name, String, Name, Timestamp, i64, i64, Option<i64>, Option<i64>);
+        // one statement, because a statement sees one moment on both engines
+        let rows: Vec<Row> = on_engine!(self, |pool| sqlx::query_as(
+            "SELECT s.id, s.metric, s.project_id, s.team_id, s.environment, s.started_at, s.count, s.sum_micros, \
+             b.bucket, b.count FROM series AS s LEFT JOIN series_bucket AS b ON b.series_id = s.id \
+             ORDER BY s.id, b.bucket"
+        )
+        .fetch_all(pool)
+        .await)?;
+        let mut totals: Vec<SeriesTotal> = Vec::new();
+        for (id, metric, project_id, team_id, environment, started_at, count, sum_micros, bucket, in_bucket) in rows {
+            if totals.last().is_none_or(|last| last.id != id) {
+                // an instrument that a newer version made, before someone went back to this one
+                let Some(metric) = Metric::from_name(&metric) else { continue };
+                let labels = labels(project_id, &team_id, environment)?;
+                let buckets = metric.bounds().map_or(0, |bounds| usize::from(bounds.count) + 1);
+                totals.push(SeriesTotal {
+                    id,
+                    metric,
+                    labels,
+                    started_at,
+                    count,
+                    sum_micros,
+                    buckets: vec![0; buckets],
+                });
+            }
+            if let (Some(total), Some(bucket), Some(in_bucket)) = (totals.last_mut(), bucket, in_bucket)
+                && let Some(slot) = usize::try_from(bucket).ok().and_then(|bucket| total.buckets.get_mut(bucket))
+            {
+                *slot = in_bucket;
+            }
+        }
+        Ok(totals)
+    }
+}

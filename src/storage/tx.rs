@@ -1,0 +1,104 @@
+//! One write: what a batch of commands reads and leaves behind, in one transaction or not at all.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use sqlx::{FromRow, Postgres, Sqlite, Transaction};
+
+use super::engine::{Dialect, Pool, Texts};
+use super::series::{SeriesIds, Totals};
+use super::{Entry, Error, Store};
+use crate::domain::{Deployment, Incident, Name};
+use crate::metrics::Labels;
+
+#[derive(Debug)]
+pub struct Tx<'a> {
+    pub(super) store: &'a Store,
+    pub(super) inner: Inner,
+    /// Series made in this transaction; known to the process only once it is committed.
+    pub(super) new_series: HashMap<Labels, SeriesIds>,
+}
+
+#[derive(Debug)]
+pub(super) enum Inner {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// What a lookup goes by. Absent parts are left to the statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Key<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<&'a Name>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project_id: Option<&'a Name>,
+}
+
+/// Everything that a batch of commands changes.
+#[derive(Debug, Default)]
+pub struct Writes<'a> {
+    pub new_deployments: Vec<&'a Deployment>,
+    pub changed_deployments: Vec<&'a Deployment>,
+    pub new_incidents: Vec<&'a Incident>,
+    pub changed_incidents: Vec<&'a Incident>,
+    pub journal: Vec<Entry>,
+    pub totals: Totals,
+}
+
+impl<'a> Tx<'a> {
+    pub(super) async fn begin(store: &'a Store) -> Result<Self, Error> {
+        let inner = match &store.pool {
+            // IMMEDIATE: a write that would have to wait, waits here and not in the middle
+            Pool::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Pool::Postgres { write, .. } => Inner::Postgres(write.begin().await?),
+        };
+        Ok(Self { store, inner, new_series: HashMap::new() })
+    }
+
+    pub async fn write(&mut self, writes: &Writes<'_>) -> Result<(), Error> {
+        self.insert_deployments(&writes.new_deployments).await?;
+        self.update_deployments(&writes.changed_deployments).await?;
+        self.insert_incidents(&writes.new_incidents).await?;
+        self.update_incidents(&writes.changed_incidents).await?;
+        self.insert_journal(&writes.journal).await?;
+        self.add_to_totals(&writes.totals).await
+    }
+
+    /// On disk when this returns.
+    pub async fn commit(self) -> Result<(), Error> {
+        match self.inner {
+            Inner::Sqlite(tx) => tx.commit().await?,
+            Inner::Postgres(tx) => tx.commit().await?,
+        }
+        self.store.inner.learn_series(self.new_series);
+        Ok(())
+    }
+
+    pub(super) fn dialect(&self) -> Dialect {
+        self.store.pool.dialect()
+    }
+
+    /// A statement without rows to answer, on a batch; nothing is asked for an empty batch.
+    pub(super) async fn execute_batch(&mut self, texts: &'static Texts, rows: &[impl Serialize]) -> Result<(), Error> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let sql: &'static str = texts.of(self.dialect());
+        let json = serde_json::to_string(rows)?;
+        in_tx!(self, |connection| sqlx::query(sql).bind(&json).execute(connection).await.map(drop))?;
+        Ok(())
+    }
+
+    /// A query for a batch of keys; nothing is asked for an empty batch.
+    pub(super) async fn select<T>(&mut self, texts: &'static Texts, keys: &[impl Serialize]) -> Result<Vec<T>, Error>
+    where
+        T: for<'r> FromRow<'r, sqlx::sqlite::SqliteRow> + for<'r> FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
+    {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        let sql: &'static str = texts.of(self.dialect());
+        let json = serde_json::to_string(keys)?;
+        Ok(in_tx!(self, |connection| sqlx::query_as(sql).bind(&json).fetch_all(connection).await)?)
+    }
+}
