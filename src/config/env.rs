@@ -1,0 +1,214 @@
+//! The environment variables: ONE table, which loading, help and the README's table all read.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use figment::value::{Dict, Value};
+
+use super::error::ConfigError;
+use super::load::{Layer, Settings};
+use Kind::{Number, Presence, Secret, Text, Token};
+
+/// A variable and the key of the file it stands for.
+#[derive(Debug)]
+pub struct Variable {
+    pub name: &'static str,
+    /// Dotted; empty for the one variable that is no key (`CONFIG`).
+    pub key: &'static str,
+    pub kind: Kind,
+    /// As people write it; empty when there is none.
+    pub default: &'static str,
+    pub doc: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Text,
+    Number,
+    /// On when the variable is there, with any value.
+    Presence,
+    /// Never shown; may also come from the file that `<NAME>_FILE` names.
+    Secret,
+    /// A secret that becomes the only entry of `auth.tokens`.
+    Token,
+}
+
+impl Variable {
+    pub fn is_secret(&self) -> bool {
+        matches!(self.kind, Kind::Secret | Kind::Token)
+    }
+}
+
+const fn row(name: &'static str, key: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Variable {
+    Variable { name, key, kind, default, doc }
+}
+
+pub const VARIABLES: &[Variable] = &[
+    row("CONFIG", "", Text, "", "The configuration file, JSON"),
+    row("HOST", "server.host", Text, "0.0.0.0", "The address to listen on"),
+    row("PORT", "server.port", Number, "3000", "The port to listen on; 0 takes a free one"),
+    row("SQLITE_DB", "storage.sqlite_db", Text, "./em-metrics.db", "The SQLite file; made when missing"),
+    row(
+        "DATABASE_URL",
+        "storage.database_url",
+        Secret,
+        "",
+        "`postgres://user:password@host/database`: PostgreSQL instead of SQLite",
+    ),
+    row(
+        "PRODUCTION_ENVIRONMENT",
+        "production_environment",
+        Text,
+        "production",
+        "The environment of facts that name none",
+    ),
+    row("EM_METRICS_NO_AUTH", "auth.no_auth", Presence, "", "Any value, even none: everybody may do everything"),
+    row("EM_METRICS_TOKEN_AUTH", "auth.tokens", Token, "", "The token callers must send; instead of the file's tokens"),
+    row(
+        "EM_METRICS_BASIC_AUTH_USERNAME",
+        "auth.basic.username",
+        Text,
+        "",
+        "Basic authentication; the password may be empty",
+    ),
+    row(
+        "EM_METRICS_BASIC_AUTH_PASSWORD",
+        "auth.basic.password",
+        Secret,
+        "",
+        "Basic authentication; the username may be empty",
+    ),
+    row("EM_METRICS_LOG", "log.filter", Text, "info", "What is logged: a tracing filter, such as `info,sqlx=warn`"),
+    row("EM_METRICS_LOG_FORMAT", "log.format", Text, "text", "`text` or `json`"),
+    row("OTEL_SERVICE_NAME", "otel.service_name", Text, "em_metrics", "The `service.name` of what is exported"),
+    row(
+        "DEPLOYMENT_ENVIRONMENT",
+        "otel.deployment_environment",
+        Text,
+        "NO_ENV",
+        "The `deployment.environment.name` of what is exported",
+    ),
+    row(
+        "OTEL_COLLECTOR_URL",
+        "otel.collector_url",
+        Text,
+        "",
+        "Where the metrics are pushed; gets `/v1/metrics` when it has no path. None: no push",
+    ),
+    row(
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        "otel.metric_export_interval_ms",
+        Number,
+        "15000",
+        "Milliseconds from push to push, at least 1000",
+    ),
+    row(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "otel.otlp.endpoint",
+        Text,
+        "",
+        "Metrics and traces; gets `/v1/metrics` and `/v1/traces` appended",
+    ),
+    row("OTEL_EXPORTER_OTLP_PROTOCOL", "otel.otlp.protocol", Text, "http/protobuf", "`http/protobuf` or `grpc`"),
+    row("OTEL_EXPORTER_OTLP_HEADERS", "otel.otlp.headers", Secret, "", "`name=value,name=value`, percent-encoded"),
+    row("OTEL_EXPORTER_OTLP_TIMEOUT", "otel.otlp.timeout_ms", Number, "10000", "Milliseconds for one request"),
+    row("OTEL_EXPORTER_OTLP_COMPRESSION", "otel.otlp.compression", Text, "gzip", "`gzip` or `none`"),
+    row("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "otel.otlp_metrics.endpoint", Text, "", "Metrics only, used as it is"),
+    row("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "otel.otlp_metrics.protocol", Text, "", "Metrics only"),
+    row("OTEL_EXPORTER_OTLP_METRICS_HEADERS", "otel.otlp_metrics.headers", Secret, "", "Metrics only"),
+    row("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "otel.otlp_metrics.timeout_ms", Number, "", "Metrics only"),
+    row("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "otel.otlp_metrics.compression", Text, "", "Metrics only"),
+    row("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "otel.otlp_traces.endpoint", Text, "", "Traces only, used as it is"),
+    row("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "otel.otlp_traces.protocol", Text, "", "Traces only"),
+    row("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "otel.otlp_traces.headers", Secret, "", "Traces only"),
+    row("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "otel.otlp_traces.timeout_ms", Number, "", "Traces only"),
+    row("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "otel.otlp_traces.compression", Text, "", "Traces only"),
+];
+
+/// One layer per variable that is set, so that an error can name it.
+pub(super) fn layers(env: &BTreeMap<String, String>) -> Result<Vec<Layer>, ConfigError> {
+    let mut layers = Vec::new();
+    for variable in VARIABLES.iter().filter(|variable| !variable.key.is_empty()) {
+        if let Some((origin, text)) = lookup(variable, env)? {
+            layers.push(Layer::new(origin, nested(variable.key, value(variable.kind, text))));
+        }
+    }
+    Ok(layers)
+}
+
+/// Where the value was found, and the value. An empty variable is as good as none, as it is what
+/// `${NAME:-}` of a compose file leaves behind.
+fn lookup(
+    variable: &'static Variable,
+    env: &BTreeMap<String, String>,
+) -> Result<Option<(String, String)>, ConfigError> {
+    let set = |name: &str| env.get(name).filter(|text| !text.is_empty() || variable.kind == Presence);
+    let direct = set(variable.name).map(|text| (format!("environment variable {}", variable.name), text.clone()));
+    let file_variable = format!("{}_FILE", variable.name);
+    let Some(path) = set(&file_variable).filter(|_| variable.is_secret()) else { return Ok(direct) };
+    if direct.is_some() {
+        return Err(ConfigError::SetTwice { name: variable.name });
+    }
+    let origin = format!("{path} (named by {file_variable})");
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(Some((origin, text.trim_end_matches(['\r', '\n']).to_owned()))),
+        Err(cause) => Err(ConfigError::Unreadable { what: origin, cause }),
+    }
+}
+
+fn value(kind: Kind, text: String) -> Value {
+    match kind {
+        Presence => Value::from(true),
+        // What is no number stays text: the error then shows it.
+        Number => text.trim().parse::<u64>().map_or_else(|_| Value::from(text), Value::from),
+        Text | Secret => Value::from(text),
+        Token => {
+            let entry = [("name", "default".to_owned()), ("token", text), ("role", "admin".to_owned())];
+            let entry: Dict = entry.into_iter().map(|(key, text)| (key.to_owned(), text.into())).collect();
+            Value::from(vec![entry])
+        }
+    }
+}
+
+/// `a.b.c` and a value -> `{a: {b: {c: value}}}`.
+fn nested(key: &str, value: Value) -> Dict {
+    match key.split_once('.') {
+        Some((first, rest)) => Dict::from([(first.to_owned(), nested(rest, value).into())]),
+        None => Dict::from([(key.to_owned(), value)]),
+    }
+}
+
+/// What is allowed and probably not meant.
+pub(super) fn warnings(env: &BTreeMap<String, String>, settings: &Settings) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if settings.auth.no_auth && settings.auth.has_credentials() {
+        warnings.push("credentials are configured but not asked for, because auth.no_auth is on".to_owned());
+    }
+    if let Some(value) = env.get("EM_METRICS_NO_AUTH")
+        && matches!(value.to_ascii_lowercase().as_str(), "" | "0" | "false" | "no" | "off")
+    {
+        warnings
+            .push("EM_METRICS_NO_AUTH switches authentication off with any value: unset it to switch it on".to_owned());
+    }
+    if settings.otel.collector_url.is_some() && settings.otel.otlp_metrics.endpoint.is_some() {
+        warnings.push("otel.otlp_metrics.endpoint is not used, because otel.collector_url is set".to_owned());
+    }
+    let ours = |name: &str| {
+        VARIABLES.iter().any(|variable| {
+            name == variable.name || (variable.is_secret() && name.strip_suffix("_FILE") == Some(variable.name))
+        }) || matches!(name, "EM_METRICS_URL" | "EM_METRICS_TOKEN")
+    };
+    let unknown = env.keys().filter(|name| name.starts_with("EM_METRICS_") && !ours(name));
+    warnings.extend(unknown.map(|name| format!("the environment variable {name} means nothing to em-metrics")));
+    warnings
+}
+
+/// The README's table of the configuration.
+pub fn table_markdown() -> String {
+    let mut table = "| Variable | Key of the file | Default | Meaning |\n| --- | --- | --- | --- |\n".to_owned();
+    for Variable { name, key, default, doc, .. } in VARIABLES {
+        let code = |text: &str| if text.is_empty() { String::new() } else { format!("`{text}`") };
+        let _ = writeln!(table, "| `{name}` | {} | {} | {doc} |", code(key), code(default));
+    }
+    table
+}

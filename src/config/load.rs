@@ -1,0 +1,135 @@
+//! Reads the file and the environment, lets figment merge them, checks what came out.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use serde::{Deserialize, Serialize};
+
+use super::error::{self, ConfigError, Problem};
+use super::otel_settings::OtelSettings;
+use super::{Auth, Config, Log, Server, Storage, TeamsSection, env, teams};
+use crate::domain::names::Name;
+
+/// The file's shape.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Settings {
+    pub(super) production_environment: Name,
+    pub(super) server: Server,
+    pub(super) storage: Storage,
+    pub(super) auth: Auth,
+    pub(super) otel: OtelSettings,
+    pub(super) log: Log,
+    pub(super) teams: TeamsSection,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            production_environment: Name::parse("production").expect("a valid name"),
+            server: Server::default(),
+            storage: Storage::default(),
+            auth: Auth::default(),
+            otel: OtelSettings::default(),
+            log: Log::default(),
+            teams: TeamsSection::default(),
+        }
+    }
+}
+
+pub(super) fn defaults() -> Config {
+    checked(Settings::default(), Vec::new()).expect("the defaults are valid")
+}
+
+pub(super) fn load(explicit_file: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
+    let named = env.get("CONFIG").filter(|path| !path.is_empty()).map(Path::new);
+    let mut figment = Figment::new();
+    if let Some(file) = explicit_file.or(named) {
+        let by = if explicit_file.is_none() { " (named by CONFIG)" } else { "" };
+        figment = figment.merge(read_file(file, by)?);
+    }
+    for layer in env::layers(env)? {
+        figment = figment.merge(layer);
+    }
+    let set_by = |key: &str| {
+        let value = figment.find_value(key).ok().filter(|value| !matches!(value, Value::Empty(..)))?;
+        figment.get_metadata(value.tag()).map(|source| source.name.to_string())
+    };
+    if let (Some(sqlite), Some(postgres)) = (set_by("storage.sqlite_db"), set_by("storage.database_url")) {
+        return Err(ConfigError::TwoDatabases { sqlite, postgres });
+    }
+    let settings: Settings = figment.extract().map_err(error::from_figment)?;
+    let warnings = env::warnings(env, &settings);
+    checked(settings, warnings).map_err(|Problem { key, problem }| {
+        let origin = origin(&key, set_by);
+        ConfigError::Invalid { origin, key, problem }
+    })
+}
+
+/// Who set the key, or the nearest thing around it (`auth.tokens[1].name` -> `auth.tokens`).
+fn origin(key: &str, set_by: impl Fn(&str) -> Option<String>) -> String {
+    let mut key = key;
+    loop {
+        if let Some(origin) = set_by(key) {
+            return origin;
+        }
+        let Some(end) = key.rfind(['.', '[']) else { return "the configuration".to_owned() };
+        key = &key[..end];
+    }
+}
+
+fn checked(settings: Settings, warnings: Vec<String>) -> Result<Config, Problem> {
+    settings.server.check()?;
+    settings.storage.check()?;
+    settings.auth.check()?;
+    teams::check(&settings.teams)?;
+    Ok(Config {
+        production_environment: settings.production_environment,
+        server: settings.server,
+        storage: settings.storage,
+        auth: settings.auth,
+        otel: settings.otel.resolve()?,
+        log: settings.log,
+        teams: teams::resolve(&settings.teams),
+        warnings,
+        teams_section: settings.teams,
+    })
+}
+
+fn read_file(path: &Path, by: &str) -> Result<Layer, ConfigError> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|cause| ConfigError::Unreadable { what: format!("{name}{by}"), cause })?;
+    let syntax = |problem: String| ConfigError::Syntax { file: name.clone(), problem };
+    let json: serde_json::Value =
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| syntax(error.to_string()))?;
+    let value = Value::serialize(json).map_err(|error| syntax(error.to_string()))?;
+    match value.into_dict() {
+        Some(dict) => Ok(Layer::new(name, dict)),
+        None => Err(syntax("expected an object at the top".to_owned())),
+    }
+}
+
+/// Settings of one origin, under the name that errors give it.
+pub(super) struct Layer {
+    origin: String,
+    dict: Dict,
+}
+
+impl Layer {
+    pub(super) fn new(origin: String, dict: Dict) -> Self {
+        Self { origin, dict }
+    }
+}
+
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(self.origin.clone())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.dict.clone()))
+    }
+}
