@@ -25,3 +25,11 @@ pub mod ingest;
 pub mod metrics;
 pub mod storage;
 pub mod telemetry;
+
+/// The version of this build.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// The commit it was built from, as the build was told.
+pub const COMMIT: &str = match option_env!("EM_METRICS_COMMIT") {
+    Some(commit) => commit,
+    None => "unknown",
+};

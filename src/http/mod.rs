@@ -1,1 +1,110 @@
-//! To come.
+//! The HTTP contract: routes, layers, problem documents. Every path is served at the root and under
+//! `/api/v1` by the same handlers.
+
+mod access;
+mod deployments;
+mod docs;
+mod error;
+mod extract;
+mod incidents;
+mod observe;
+mod openapi;
+mod resource;
+mod server;
+mod service;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::IntoResponse;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::cors::CorsLayer;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::auth::Authenticator;
+use crate::domain::Clock;
+use crate::export::Totals;
+use crate::ingest::Ingest;
+use crate::storage::Store;
+use error::Problem;
+
+pub use server::serve;
+
+/// What the handlers work with.
+#[derive(Debug, Clone)]
+pub struct AppState(Arc<Parts>);
+
+impl AppState {
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+#[derive(Debug)]
+pub struct Parts {
+    pub store: Store,
+    pub ingest: Ingest,
+    pub auth: Authenticator,
+    pub totals: Totals,
+    pub clock: Clock,
+    /// The effective configuration without secrets.
+    pub shown_config: serde_json::Value,
+    /// Bytes.
+    pub body_limit: usize,
+    pub request_timeout: Duration,
+    /// Whether `/metrics` asks for credentials.
+    pub metrics_auth: bool,
+    pub cors_origins: Vec<HeaderValue>,
+    /// Whether spans are exported, so that callers' trace contexts matter.
+    pub tracing: bool,
+    pub meters: observe::Meters,
+}
+
+pub use observe::{Meters, Peer};
+
+/// The whole service as a tower service.
+pub fn app(state: AppState) -> Router {
+    let (api, description) = OpenApiRouter::with_openapi(openapi::base())
+        .merge(deployments::router())
+        .merge(incidents::router())
+        .merge(service::router())
+        .split_for_parts();
+    let api = api.merge(openapi::router(description));
+    Router::new()
+        .merge(api.clone())
+        .nest(resource::VERSIONED, api)
+        .fallback(async || Problem::of_status(StatusCode::NOT_FOUND))
+        .method_not_allowed_fallback(async || Problem::of_status(StatusCode::METHOD_NOT_ALLOWED))
+        .layer(DefaultBodyLimit::max(state.body_limit))
+        .layer(CatchPanicLayer::custom(|_| Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()))
+        .layer(axum::middleware::from_fn_with_state(state.clone(), observe::observe))
+        .layer(CompressionLayer::new())
+        .layer(cors(&state.cors_origins))
+        .with_state(state)
+}
+
+/// Off unless origins are configured.
+fn cors(origins: &[HeaderValue]) -> tower::util::Either<CorsLayer, tower::layer::util::Identity> {
+    if origins.is_empty() {
+        return tower::util::Either::Right(tower::layer::util::Identity::new());
+    }
+    tower::util::Either::Left(
+        CorsLayer::new()
+            .allow_origin(origins.to_vec())
+            .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
+            .allow_headers([axum::http::header::AUTHORIZATION, axum::http::header::CONTENT_TYPE])
+            .expose_headers([axum::http::header::LINK, axum::http::header::LOCATION, observe::REQUEST_ID.clone()]),
+    )
+}

@@ -106,9 +106,4 @@ impl Ingest {
         place.send(Job { command, deadline, answer });
         answered.await.map_err(|_| Error::Unavailable)?
     }
-
-    /// Commands that wait for the writer.
-    pub fn queue_length(&self) -> usize {
-        self.queue.max_capacity() - self.queue.capacity()
-    }
 }

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry::metrics::{Counter, Gauge, Histogram};
 use tokio::sync::mpsc;
 
 use super::plan::Rules;
 use super::{Command, Error, Ingest, Job, Outcome, load};
 use crate::domain::{Name, teams::Teams};
 use crate::storage::{self, Store};
+use crate::telemetry::instruments;
 
 /// Commands in one transaction at most.
 const BATCH: usize = 256;
@@ -41,7 +42,8 @@ pub struct Writer {
 
 #[derive(Debug)]
 struct Meters {
-    batch_size: Histogram<u64>,
+    queue_length: Gauge<u64>,
+    batch_size: Histogram<f64>,
     commit_duration: Histogram<f64>,
     commands: Counter<u64>,
 }
@@ -52,7 +54,7 @@ impl Writer {
         let ingest = Ingest { queue: sender, patience: settings.patience };
         let batch = if settings.group_commit { BATCH } else { 1 };
         let rules = Rules { production: settings.production, teams: settings.teams };
-        (Self { store, rules, batch, queue, meters: Meters::new(&ingest) }, ingest)
+        (Self { store, rules, batch, queue, meters: Meters::new() }, ingest)
     }
 
     /// Runs until `stop` ends and the queue is empty, or until nobody can send any more.
@@ -94,7 +96,8 @@ impl Writer {
         if jobs.is_empty() {
             return;
         }
-        self.meters.batch_size.record(jobs.len() as u64, &[]);
+        self.meters.queue_length.record(self.queue.len() as u64, &[]);
+        self.meters.batch_size.record(f64::from(u16::try_from(jobs.len()).unwrap_or(u16::MAX)), &[]);
         let commands: Vec<&Command> = jobs.iter().map(|job| &job.command).collect();
         match self.transact(&commands).await {
             Ok(outcomes) => {
@@ -131,7 +134,7 @@ impl Writer {
             Err(Error::Overloaded) => "overloaded",
             Err(Error::Unavailable) => "unavailable",
         };
-        self.meters.commands.add(1, &[KeyValue::new("em_metrics.ingest.outcome", word)]);
+        self.meters.commands.add(1, &[KeyValue::new("outcome", word)]);
         // a caller that has hung up will not read it
         let _ = to.send(outcome);
     }
@@ -175,36 +178,12 @@ fn unavailable(error: &storage::Error) -> Error {
 }
 
 impl Meters {
-    fn new(ingest: &Ingest) -> Self {
-        let meter = opentelemetry::global::meter("em-metrics");
-        let queue = ingest.queue.downgrade();
-        meter
-            .u64_observable_gauge("em_metrics.ingest.queue.length")
-            .with_unit("{command}")
-            .with_description("Commands that wait for the writer.")
-            .with_callback(move |gauge| {
-                let length = queue.upgrade().map_or(0, |queue| queue.max_capacity() - queue.capacity());
-                gauge.observe(length as u64, &[]);
-            })
-            .build();
+    fn new() -> Self {
         Self {
-            batch_size: meter
-                .u64_histogram("em_metrics.ingest.batch.size")
-                .with_unit("{command}")
-                .with_description("Commands that shared one transaction.")
-                .with_boundaries(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0])
-                .build(),
-            commit_duration: meter
-                .f64_histogram("em_metrics.ingest.commit.duration")
-                .with_unit("s")
-                .with_description("From the start of a transaction until it is on disk.")
-                .with_boundaries(vec![0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0])
-                .build(),
-            commands: meter
-                .u64_counter("em_metrics.ingest.commands")
-                .with_unit("{command}")
-                .with_description("Commands answered, by outcome.")
-                .build(),
+            queue_length: instruments::WRITER_QUEUE_LENGTH.gauge(),
+            batch_size: instruments::WRITER_BATCH_SIZE.histogram(),
+            commit_duration: instruments::WRITER_COMMIT_DURATION.histogram(),
+            commands: instruments::WRITER_COMMANDS.counter(),
         }
     }
 }

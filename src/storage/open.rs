@@ -6,12 +6,14 @@ use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::engine::Pool;
 use super::{Error, Inner, Store};
+use crate::config;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -20,8 +22,16 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Store {
+    /// Opens the configured store and brings its schema up to date.
+    pub async fn open(config: &config::Storage) -> Result<Self, Error> {
+        match &config.database_url {
+            Some(url) => Self::open_postgres(url.expose_secret(), config.read_connections).await,
+            None => Self::open_sqlite(&config.sqlite_db, config.read_connections).await,
+        }
+    }
+
     /// Opens the file, making it where there is none, and brings its schema up to date.
-    pub async fn open_sqlite(path: &Path, read_connections: u32) -> Result<Self, Error> {
+    async fn open_sqlite(path: &Path, read_connections: u32) -> Result<Self, Error> {
         let shown = path.display();
         let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
@@ -54,7 +64,7 @@ impl Store {
     }
 
     /// Connects and brings the schema up to date; several replicas may start at once.
-    pub async fn open_postgres(url: &str, read_connections: u32) -> Result<Self, Error> {
+    async fn open_postgres(url: &str, read_connections: u32) -> Result<Self, Error> {
         // neither the address nor the error may show the password, so only our own words are used
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| {

@@ -75,6 +75,15 @@ pub static WRITER_COMMIT_DURATION: Own = Own {
     attributes: &["error.type"],
 };
 
+/// `outcome`: `accepted`, `refused`, `overloaded` (given up unwritten), `unavailable` (the database failed).
+pub static WRITER_COMMANDS: Own = Own {
+    name: "em_metrics.writer.commands",
+    kind: Kind::Counter,
+    unit: "{command}",
+    help: "Commands answered.",
+    attributes: &["outcome"],
+};
+
 /// `outcome`: `success`, `failure` (the collector or the store), `skipped` (another process exports the totals).
 pub static EXPORT_CYCLES: Own = Own {
     name: "em_metrics.export.cycles",
@@ -92,12 +101,13 @@ pub static EXPORT_DURATION: Own = Own {
     attributes: &["outcome"],
 };
 
-pub static ALL: [&Own; 7] = [
+pub static ALL: [&Own; 8] = [
     &HTTP_SERVER_REQUEST_DURATION,
     &HTTP_SERVER_ACTIVE_REQUESTS,
     &WRITER_QUEUE_LENGTH,
     &WRITER_BATCH_SIZE,
     &WRITER_COMMIT_DURATION,
+    &WRITER_COMMANDS,
     &EXPORT_CYCLES,
     &EXPORT_DURATION,
 ];

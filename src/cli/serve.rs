@@ -1,0 +1,200 @@
+//! The composition root: puts the rooms together, serves, and on the way out finishes what was accepted.
+
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use anyhow::Context as _;
+use axum::http::HeaderValue;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::{Authenticator, GeneratedToken};
+use crate::config::Config;
+use crate::domain::Clock;
+use crate::export::{self, Totals};
+use crate::http::{self, AppState, Meters, Parts};
+use crate::ingest::{Settings, Writer};
+use crate::metrics::Labels;
+use crate::storage::Store;
+use crate::telemetry::{OwnMetrics, Telemetry};
+
+/// Serves until SIGTERM or ctrl-c; a second one ends at once.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let telemetry = Telemetry::init(&config.log, &config.otel)?;
+    let outcome = serve(&config, telemetry.own_metrics()).await;
+    // it blocks while the last spans are sent
+    tokio::task::spawn_blocking(|| telemetry.shutdown()).await?;
+    outcome
+}
+
+async fn serve(config: &Config, own: OwnMetrics) -> anyhow::Result<()> {
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let began = Instant::now();
+    let (host, port) = (config.server.host.as_str(), config.server.port);
+    let listener = TcpListener::bind((host, port)).await.with_context(|| {
+        format!(
+            "cannot listen on {host}:{port}: is another service using the port? Set PORT (or HOST) to something else"
+        )
+    })?;
+    let stop = CancellationToken::new();
+    let service = Service::start(config, Clock::system(), own).await?;
+    let (url, generated) = (shown_url(listener.local_addr()?), service.generated.as_ref());
+    tracing::info!(
+        url,
+        store = service.store.engine_name(),
+        startup_seconds = began.elapsed().as_secs_f64(),
+        "serving"
+    );
+    print_welcome(&url, generated);
+    let signals = stop.clone();
+    tokio::spawn(async move {
+        stop_on_signals(&signals).await;
+    });
+    service.serve(listener, stop).await;
+    Ok(())
+}
+
+/// Everything but the listening.
+#[derive(Debug)]
+pub struct Service {
+    pub state: AppState,
+    pub store: Store,
+    /// The token that was made because none is configured.
+    pub generated: Option<GeneratedToken>,
+    grace: std::time::Duration,
+    writer: tokio::task::JoinHandle<()>,
+    stop_writer: CancellationToken,
+    exporter: tokio::task::JoinHandle<()>,
+    stop_exporter: CancellationToken,
+}
+
+impl Service {
+    /// Opens the store and starts the writer and the exporter.
+    pub async fn start(config: &Config, clock: Clock, own: OwnMetrics) -> anyhow::Result<Self> {
+        let (auth, generated) = Authenticator::new(&config.auth);
+        let store = Store::open(&config.storage).await?;
+        store.announce(&configured_labels(config), clock.now()).await?;
+        let settings = Settings {
+            production: config.production_environment.clone(),
+            teams: config.teams.clone(),
+            group_commit: config.storage.group_commit,
+            patience: config.server.request_timeout(),
+        };
+        let (writer, ingest) = Writer::new(store.clone(), settings);
+        let (stop_writer, stop_exporter) = (CancellationToken::new(), CancellationToken::new());
+        let writer = tokio::spawn(writer.run(stop_writer.clone().cancelled_owned()));
+        let exporter = tokio::spawn(export::run(
+            store.clone(),
+            own.clone(),
+            config.otel.clone(),
+            clock.clone(),
+            stop_exporter.clone(),
+        ));
+        let state = AppState::new(Parts {
+            store: store.clone(),
+            ingest,
+            auth,
+            totals: Totals::new(store.clone(), own, &config.otel).await?,
+            clock,
+            shown_config: config.shown(),
+            body_limit: config.server.body_limit_bytes,
+            request_timeout: config.server.request_timeout(),
+            metrics_auth: config.server.metrics_auth,
+            cors_origins: config
+                .server
+                .cors_origins
+                .iter()
+                .map(|origin| HeaderValue::from_str(origin))
+                .collect::<Result<_, _>>()?,
+            tracing: config.otel.traces.is_some(),
+            meters: Meters::new(),
+        });
+        let grace = config.server.shutdown_timeout();
+        Ok(Self { state, store, generated, grace, writer, stop_writer, exporter, stop_exporter })
+    }
+
+    /// Serves until `stop`. In this order, so that nothing accepted is lost and the collector hears of it:
+    /// requests, the writer's queue, one last export, the store.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        let mut writer = self.writer;
+        let serving = http::serve(listener, http::app(self.state), stop.clone(), self.grace);
+        tokio::pin!(serving);
+        tokio::select! {
+            () = &mut serving => {}
+            ended = &mut writer => {
+                // without a writer nothing can be accepted: let whoever supervises us start afresh
+                tracing::error!(?ended, "the writer ended unexpectedly; stopping");
+                stop.cancel();
+                serving.await;
+                return;
+            }
+        }
+        self.stop_writer.cancel();
+        report(writer.await, "the writer");
+        self.stop_exporter.cancel();
+        report(self.exporter.await, "the exporter");
+        self.store.close().await;
+        tracing::info!("stopped");
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>, who: &str) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "{who} did not end well");
+    }
+}
+
+/// The series of configured teams are there long before anything happens to them.
+fn configured_labels(config: &Config) -> HashSet<Labels> {
+    let environment = &config.production_environment;
+    let labels = config.teams.project_teams().map(|(project, team)| Labels {
+        project_id: project.clone(),
+        team_id: Some(team.clone()),
+        environment: environment.clone(),
+    });
+    labels.collect()
+}
+
+async fn stop_on_signals(stop: &CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("signals cannot be heard; only SIGKILL will stop this process");
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping; once more to stop at once");
+    stop.cancel();
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::warn!("stopping at once");
+    std::process::exit(130);
+}
+
+/// An address that can be pasted into a browser on this machine.
+fn shown_url(address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        return format!("http://localhost:{}", address.port());
+    }
+    format!("http://{address}")
+}
+
+/// To standard output, for whoever started it: logs go to standard error and never carry a secret.
+fn print_welcome(url: &str, generated: Option<&GeneratedToken>) {
+    println!("em-metrics {} is listening on {url}", crate::VERSION);
+    let Some(token) = generated.map(GeneratedToken::expose) else { return };
+    println!(
+        "\nNo credentials are configured, so this token was made; it is good until the service stops:\n\n    {token}\n\n\
+         Set EM_METRICS_TOKEN_AUTH to one of your own to keep it. The first deployment:\n\n    \
+         curl -H 'Authorization: Bearer {token}' --json '{{\"id\": \"1\", \"project_id\": \"shop\", \
+         \"first_commit_at\": \"2026-01-31T12:00:00Z\"}}' {url}/deployments\n"
+    );
+}

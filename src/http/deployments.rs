@@ -1,0 +1,396 @@
+//! `/deployments`: what CI pipelines tell.
+
+use std::collections::HashMap;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::AppState;
+use super::access::{Reader, Writer};
+use super::error::{Document, Problem};
+use super::extract::{Json, PathId, Query};
+use super::resource::{Base, ListParams, Listing, ambiguous, created, required, seconds, target};
+use crate::domain::deployment::{Change, Command, Details, KIND, Status};
+use crate::domain::{Deployment, Name, Prose, Refusal, Timestamp};
+use crate::ingest::Accepted;
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_deployments, create_deployment))
+        .routes(routes!(get_deployment))
+        .routes(routes!(deployed_deployment))
+        .routes(routes!(failed_deployment))
+        .routes(routes!(rolled_back_deployment))
+}
+
+/// A deployment as it is answered. Absent values are `null`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Deployment)]
+pub struct View {
+    #[schema(value_type = String)]
+    id: Name,
+    #[schema(value_type = String)]
+    project_id: Name,
+    #[schema(value_type = Option<String>)]
+    team_id: Option<Name>,
+    #[schema(value_type = String)]
+    environment: Name,
+    #[schema(value_type = String, pattern = "^(started|deployed|failed|rolled_back)$")]
+    status: Status,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    first_commit_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    deploy_start_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    deployed_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    failed_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    rolled_back_at: Option<Timestamp>,
+    /// Why it failed or was rolled back.
+    #[schema(value_type = Option<String>)]
+    reason: Option<Prose>,
+    #[schema(value_type = Option<String>)]
+    username: Option<Name>,
+    #[schema(value_type = Option<String>)]
+    commit_sha: Option<Name>,
+    #[schema(value_type = Option<String>)]
+    version: Option<Name>,
+    #[schema(value_type = Option<String>)]
+    url: Option<Prose>,
+    /// A hotfix, a roll-back or a roll-forward.
+    unplanned: bool,
+    /// `deployed_at - first_commit_at`
+    lead_time_seconds: Option<f64>,
+    /// `deployed_at - deploy_start_at`
+    duration_seconds: Option<f64>,
+    /// The incidents linked to it, in the order they started.
+    #[schema(value_type = Vec<String>)]
+    incidents: Vec<Name>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl View {
+    fn new(fact: Deployment, incidents: &mut HashMap<(Name, Name), Vec<Name>>) -> Self {
+        Self {
+            incidents: incidents.remove(&(fact.project_id.clone(), fact.id.clone())).unwrap_or_default(),
+            lead_time_seconds: fact.lead_time_micros().map(seconds),
+            duration_seconds: fact.duration_micros().map(seconds),
+            id: fact.id,
+            project_id: fact.project_id,
+            team_id: fact.team_id,
+            environment: fact.environment,
+            status: fact.status,
+            first_commit_at: fact.first_commit_at,
+            deploy_start_at: fact.deploy_start_at,
+            deployed_at: fact.deployed_at,
+            failed_at: fact.failed_at,
+            rolled_back_at: fact.rolled_back_at,
+            reason: fact.reason,
+            username: fact.username,
+            commit_sha: fact.commit_sha,
+            version: fact.version,
+            url: fact.url,
+            unplanned: fact.unplanned.unwrap_or(false),
+            created_at: fact.created_at,
+            updated_at: fact.updated_at,
+        }
+    }
+}
+
+async fn view(state: &AppState, fact: Deployment) -> Result<View, Problem> {
+    let mut incidents = state.store.incident_ids(std::slice::from_ref(&fact)).await?;
+    Ok(View::new(fact, &mut incidents))
+}
+
+async fn answer(state: &AppState, base: &Base, accepted: Accepted<Deployment>) -> Result<Response, Problem> {
+    let created_at =
+        accepted.created.then(|| base.location("deployments", &accepted.fact.id, &accepted.fact.project_id));
+    let view = view(state, accepted.fact).await?;
+    Ok(match created_at {
+        Some(location) => created(location, view),
+        None => axum::Json(view).into_response(),
+    })
+}
+
+/// A pipeline started; with `deployed_at` it has also ended well.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct StartDeployment {
+    /// Unique in its project, for example the pipeline run's number.
+    #[schema(value_type = String, min_length = 1, max_length = 200, required)]
+    id: Option<Name>,
+    #[schema(value_type = String, min_length = 1, max_length = 200, required)]
+    project_id: Option<Name>,
+    /// When the first commit of this change was made.
+    #[schema(value_type = String, format = DateTime, required)]
+    first_commit_at: Option<Timestamp>,
+    /// Default: now, unless `deployed_at` is sent.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    deploy_start_at: Option<Timestamp>,
+    /// Present: already deployed, all metrics at once.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    deployed_at: Option<Timestamp>,
+    /// Default: the configured production environment.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    environment: Option<Name>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    username: Option<Name>,
+    /// Default: found from project and user as configured.
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    team_id: Option<Name>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    commit_sha: Option<Name>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    version: Option<Name>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    url: Option<Prose>,
+    /// A hotfix, a roll-back or a roll-forward. Default: false.
+    unplanned: Option<bool>,
+}
+
+/// Record that a deployment started, or has already been deployed.
+///
+/// The same project and id again is answered with 200 and counts nothing, unless it contradicts what is stored.
+#[utoipa::path(post, path = "/deployments", tag = "deployments", request_body = StartDeployment,
+    responses(
+        (status = 201, body = View, headers(("Location" = String, description = "where the deployment can be read"))),
+        (status = 200, description = "it was known already", body = View),
+        (status = 400, body = Document), (status = 401, body = Document), (status = 403, body = Document),
+        (status = 409, body = Document), (status = 413, body = Document), (status = 415, body = Document),
+        (status = 422, body = Document), (status = 503, body = Document),
+    ))]
+async fn create_deployment(
+    Writer(identity): Writer,
+    State(state): State<AppState>,
+    base: Base,
+    query: Query,
+    Json(body): Json<StartDeployment>,
+) -> Result<Response, Problem> {
+    query.done()?;
+    let (id, project_id, first_commit_at) = match (body.id, body.project_id, body.first_commit_at) {
+        (Some(id), Some(project_id), Some(first_commit_at)) => (id, project_id, first_commit_at),
+        (id, project_id, first_commit_at) => {
+            return Err(required([
+                ("/id", id.is_none()),
+                ("/project_id", project_id.is_none()),
+                ("/first_commit_at", first_commit_at.is_none()),
+            ]));
+        }
+    };
+    let command = Command {
+        id,
+        project_id: Some(project_id),
+        details: Details {
+            team_id: body.team_id,
+            environment: body.environment,
+            first_commit_at: Some(first_commit_at),
+            deploy_start_at: body.deploy_start_at,
+            username: body.username,
+            commit_sha: body.commit_sha,
+            version: body.version,
+            url: body.url,
+            unplanned: body.unplanned,
+        },
+        change: Change::Start { deployed_at: body.deployed_at },
+    };
+    let accepted = state.ingest.deployment(identity.name, state.clock.now(), command).await?;
+    answer(&state, &base, accepted).await
+}
+
+/// A deployment reached users.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct DeployedDeployment {
+    /// Makes the deployment when it is not known; then `project_id` and `first_commit_at` are required.
+    create_if_not_exists: Option<bool>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    project_id: Option<Name>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    first_commit_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    deploy_start_at: Option<Timestamp>,
+    /// Default: now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    deployed_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    environment: Option<Name>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    username: Option<Name>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    team_id: Option<Name>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    commit_sha: Option<Name>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    version: Option<Name>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    url: Option<Prose>,
+    unplanned: Option<bool>,
+}
+
+/// Record that a deployment reached users.
+#[utoipa::path(post, path = "/deployments/{id}/deployed", tag = "deployments", request_body = DeployedDeployment,
+    params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
+    responses(
+        (status = 200, body = View), (status = 201, description = "it was made by this call", body = View),
+        (status = 400, body = Document), (status = 401, body = Document), (status = 403, body = Document),
+        (status = 404, body = Document), (status = 409, body = Document), (status = 413, body = Document),
+        (status = 415, body = Document), (status = 422, body = Document), (status = 503, body = Document),
+    ))]
+async fn deployed_deployment(
+    Writer(identity): Writer,
+    State(state): State<AppState>,
+    base: Base,
+    PathId(id): PathId,
+    query: Query,
+    Json(body): Json<DeployedDeployment>,
+) -> Result<Response, Problem> {
+    let project_id = target(query, body.project_id)?;
+    let details = Details {
+        team_id: body.team_id,
+        environment: body.environment,
+        first_commit_at: body.first_commit_at,
+        deploy_start_at: body.deploy_start_at,
+        username: body.username,
+        commit_sha: body.commit_sha,
+        version: body.version,
+        url: body.url,
+        unplanned: body.unplanned,
+    };
+    let create_if_not_exists = body.create_if_not_exists.unwrap_or(false);
+    let change = Change::Deployed { deployed_at: body.deployed_at, create_if_not_exists };
+    let command = Command { id, project_id, details, change };
+    let accepted = state.ingest.deployment(identity.name, state.clock.now(), command).await?;
+    answer(&state, &base, accepted).await
+}
+
+/// A deployment's pipeline failed before it reached users.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct FailedDeployment {
+    /// Default: now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    failed_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    reason: Option<Prose>,
+}
+
+/// Record that a deployment failed before it reached users.
+#[utoipa::path(post, path = "/deployments/{id}/failed", tag = "deployments", request_body = FailedDeployment,
+    params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
+    responses(
+        (status = 200, body = View), (status = 400, body = Document), (status = 401, body = Document),
+        (status = 403, body = Document), (status = 404, body = Document), (status = 409, body = Document),
+        (status = 413, body = Document), (status = 415, body = Document), (status = 422, body = Document),
+        (status = 503, body = Document),
+    ))]
+async fn failed_deployment(
+    writer: Writer,
+    State(state): State<AppState>,
+    base: Base,
+    PathId(id): PathId,
+    query: Query,
+    Json(body): Json<FailedDeployment>,
+) -> Result<Response, Problem> {
+    let change = Change::Failed { failed_at: body.failed_at, reason: body.reason };
+    ended(writer, &state, &base, id, query, change).await
+}
+
+/// A deployment was taken back from users.
+#[derive(Debug, Deserialize, ToSchema)]
+pub struct RolledBackDeployment {
+    /// Default: now.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    rolled_back_at: Option<Timestamp>,
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    reason: Option<Prose>,
+}
+
+/// Record that a deployed deployment was taken back.
+#[utoipa::path(post, path = "/deployments/{id}/rolled-back", tag = "deployments", request_body = RolledBackDeployment,
+    params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
+    responses(
+        (status = 200, body = View), (status = 400, body = Document), (status = 401, body = Document),
+        (status = 403, body = Document), (status = 404, body = Document), (status = 409, body = Document),
+        (status = 413, body = Document), (status = 415, body = Document), (status = 422, body = Document),
+        (status = 503, body = Document),
+    ))]
+async fn rolled_back_deployment(
+    writer: Writer,
+    State(state): State<AppState>,
+    base: Base,
+    PathId(id): PathId,
+    query: Query,
+    Json(body): Json<RolledBackDeployment>,
+) -> Result<Response, Problem> {
+    let change = Change::RolledBack { rolled_back_at: body.rolled_back_at, reason: body.reason };
+    ended(writer, &state, &base, id, query, change).await
+}
+
+async fn ended(
+    Writer(identity): Writer,
+    state: &AppState,
+    base: &Base,
+    id: Name,
+    query: Query,
+    change: Change,
+) -> Result<Response, Problem> {
+    let command = Command { id, project_id: target(query, None)?, details: Details::default(), change };
+    let accepted = state.ingest.deployment(identity.name, state.clock.now(), command).await?;
+    answer(state, base, accepted).await
+}
+
+/// List deployments, newest first.
+///
+/// `from` and `to` go by when the last thing happened: deployed, failed, or started.
+#[utoipa::path(get, path = "/deployments", tag = "deployments",
+    params(ListParams, ("status" = Option<Vec<String>>, Query, description = "started, deployed, failed, rolled_back; may repeat")),
+    responses(
+        (status = 200, body = Vec<View>, headers(("Link" = String, description = "rel=\"next\": the next page"))),
+        (status = 400, body = Document), (status = 401, body = Document), (status = 503, body = Document),
+    ))]
+async fn list_deployments(
+    _: Reader,
+    State(state): State<AppState>,
+    base: Base,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let status = query.all("status", |text| {
+        serde_json::from_value(text.into()).map_err(|_| "expected started, deployed, failed or rolled_back".to_owned())
+    })?;
+    let mut listing = Listing::new(query)?;
+    listing.filter.status = status;
+    let page = state.store.list_deployments(&listing.filter).await?;
+    let mut incidents = state.store.incident_ids(&page.items).await?;
+    let views: Vec<_> = page.items.into_iter().map(|fact| View::new(fact, &mut incidents)).collect();
+    Ok((base.next_link(page.next.as_ref()), axum::Json(views)).into_response())
+}
+
+/// Read one deployment.
+#[utoipa::path(get, path = "/deployments/{id}", tag = "deployments",
+    params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
+    responses(
+        (status = 200, body = View), (status = 400, body = Document), (status = 401, body = Document),
+        (status = 404, body = Document), (status = 409, body = Document), (status = 503, body = Document),
+    ))]
+async fn get_deployment(
+    _: Reader,
+    State(state): State<AppState>,
+    PathId(id): PathId,
+    query: Query,
+) -> Result<(StatusCode, axum::Json<View>), Problem> {
+    let project_id = target(query, None)?;
+    let mut facts = state.store.deployments_with_id(&id, project_id.as_ref()).await?;
+    let Some(fact) = facts.pop() else {
+        return Err(Refusal::NotFound { kind: KIND, id, hint: None }.into());
+    };
+    if !facts.is_empty() {
+        let projects = facts.iter().chain([&fact]).map(|d| d.project_id.to_string()).collect();
+        return Err(ambiguous(KIND, id, projects));
+    }
+    Ok((StatusCode::OK, axum::Json(view(&state, fact).await?)))
+}

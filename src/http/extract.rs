@@ -1,0 +1,173 @@
+//! What comes in, typed, or a problem document: the one JSON extractor, ids in paths, query parameters.
+
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use super::AppState;
+use super::error::{self, Problem};
+use crate::domain::{Name, Timestamp};
+
+/// A JSON object. No body at all is `{}`; unknown fields are ignored, because senders grow.
+#[derive(Debug)]
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let announced_as_json = is_json(request.headers().get(header::CONTENT_TYPE));
+        let body = read(request, state).await?;
+        if body.iter().all(u8::is_ascii_whitespace) {
+            return parse(b"{}").map(Self);
+        }
+        if !announced_as_json {
+            return Err(Problem::new(&error::MEDIA_TYPE_UNSUPPORTED, error::MEDIA_TYPE_UNSUPPORTED.advice));
+        }
+        parse(&body).map(Self)
+    }
+}
+
+async fn read(request: Request, state: &AppState) -> Result<Bytes, Problem> {
+    let patience: Duration = state.request_timeout;
+    let limit = state.body_limit;
+    match tokio::time::timeout(patience, Bytes::from_request(request, state)).await {
+        Err(_) => {
+            Err(Problem::new(&error::TIMEOUT, format!("the body did not arrive within {} s", patience.as_secs())))
+        }
+        Ok(Ok(body)) => Ok(body),
+        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            Err(Problem::new(&error::TOO_LARGE, format!("the body is larger than {limit} bytes")))
+        }
+        Ok(Err(_)) => Err(Problem::new(&error::NOT_JSON, "the body broke off")),
+    }
+}
+
+fn is_json(content_type: Option<&header::HeaderValue>) -> bool {
+    let Some(essence) = content_type.and_then(|v| v.to_str().ok()).and_then(|v| v.split(';').next()) else {
+        return false;
+    };
+    let essence = essence.trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|failure| {
+        let pointer = pointer(failure.path());
+        problem(&failure.into_inner(), pointer)
+    })?;
+    json.end().map_err(|failure| problem(&failure, String::new()))?;
+    Ok(value)
+}
+
+fn problem(failure: &serde_json::Error, pointer: String) -> Problem {
+    if failure.classify() != serde_json::error::Category::Data {
+        return Problem::new(&error::NOT_JSON, failure.to_string());
+    }
+    // the place in the text helps nobody who has a pointer
+    let words = failure.to_string();
+    let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words);
+    if pointer.is_empty() {
+        return Problem::field(pointer, format!("the body must be a JSON object: {words}"));
+    }
+    Problem::field(pointer, words)
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    path.iter()
+        .filter_map(|segment| match segment {
+            Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+            Segment::Seq { index } => Some(format!("/{index}")),
+            Segment::Enum { variant } => Some(format!("/{variant}")),
+            Segment::Unknown => None,
+        })
+        .collect()
+}
+
+/// The `{id}` of a path: percent-decoded, 1 to 200 characters, slashes and unicode welcome.
+#[derive(Debug)]
+pub struct PathId(pub Name);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let params = RawPathParams::from_request_parts(parts, state)
+            .await
+            .map_err(|_| Problem::field("/id", "the id in the path is not UTF-8 when percent-decoded"))?;
+        let id = params.iter().find(|(name, _)| *name == "id").map(|(_, id)| id).unwrap_or_default();
+        Name::parse(id).map(Self).map_err(|detail| Problem::field("/id", format!("the id in the path: {detail}")))
+    }
+}
+
+/// The query parameters, taken out by name. What nobody took is a typing error, and an answer to another
+/// question than the one asked would be worse than none.
+#[derive(Debug)]
+pub struct Query {
+    pairs: Vec<(String, String)>,
+    known: Vec<&'static str>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let query = parts.uri.query().unwrap_or_default();
+        Ok(Self { pairs: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(), known: Vec::new() })
+    }
+}
+
+impl Query {
+    /// All values of a parameter that may repeat; an empty value restricts nothing.
+    pub fn all<T>(&mut self, name: &'static str, read: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, Problem> {
+        self.known.push(name);
+        let (mine, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pairs).into_iter().partition(|(key, _)| key == name);
+        self.pairs = rest;
+        mine.iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(_, value)| read(value).map_err(|detail| Problem::field(format!("/{name}"), detail)))
+            .collect()
+    }
+
+    /// The value of a parameter that may stand once.
+    pub fn one<T>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, Problem> {
+        let mut values = self.all(name, read)?;
+        if values.len() > 1 {
+            return Err(Problem::field(format!("/{name}"), "may be given only once"));
+        }
+        Ok(values.pop())
+    }
+
+    /// To be called last.
+    pub fn done(self) -> Result<(), Problem> {
+        match self.pairs.first() {
+            None => Ok(()),
+            Some((unknown, _)) => {
+                let known = self.known.join(", ");
+                let known = if known.is_empty() { "none".to_owned() } else { known };
+                Err(Problem::field(format!("/{unknown}"), format!("unknown query parameter; known here: {known}")))
+            }
+        }
+    }
+}
+
+/// An RFC 3339 time, or a date, which is its midnight in UTC.
+pub fn time_or_date(text: &str) -> Result<Timestamp, String> {
+    if text.len() == 10 {
+        return Timestamp::parse(&format!("{text}T00:00:00Z"))
+            .map_err(|_| format!("expected a date such as 2026-01-31, got {text:?}"));
+    }
+    // an unescaped + of an offset arrives as a space
+    Timestamp::parse(&text.replace(' ', "+"))
+}

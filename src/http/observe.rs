@@ -1,0 +1,176 @@
+//! The outermost layer: gives each request an id, a span and its place in the service's own metrics,
+//! writes problem documents, and logs a failure once.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Histogram, UpDownCounter};
+use tracing::Instrument as _;
+
+use super::AppState;
+use super::error::{self, Problem};
+use crate::telemetry::{continue_trace, instruments};
+
+pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// Our own measurements, under the OpenTelemetry semantic conventions for HTTP servers.
+#[derive(Debug, Clone)]
+pub struct Meters {
+    duration: Histogram<f64>,
+    active: UpDownCounter<i64>,
+}
+
+impl Meters {
+    pub fn new() -> Self {
+        Self {
+            duration: instruments::HTTP_SERVER_REQUEST_DURATION.histogram(),
+            active: instruments::HTTP_SERVER_ACTIVE_REQUESTS.up_down_counter(),
+        }
+    }
+}
+
+impl Default for Meters {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Who is at the other end of the connection.
+#[derive(Debug, Clone, Copy)]
+pub struct Peer(pub Option<SocketAddr>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Peer {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(parts.extensions.get::<Self>().copied().unwrap_or(Self(None)))
+    }
+}
+
+impl Peer {
+    /// A name for a scraper of `/metrics`, to know what it has been shown; `None` for a person.
+    pub fn scraper(self, headers: &HeaderMap) -> Option<String> {
+        let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).unwrap_or_default();
+        let accept = text(header::ACCEPT);
+        let scraping = headers.contains_key("x-prometheus-scrape-timeout-seconds")
+            || accept.contains("openmetrics-text")
+            || accept.contains("version=0.0.4");
+        let address = self.0.map(|peer| peer.ip().to_string()).unwrap_or_default();
+        scraping.then(|| format!("{address} {}", text(header::USER_AGENT)))
+    }
+}
+
+pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let method = known_method(request.method());
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let request_id = request_id(request.headers());
+    let reading = matches!(*request.method(), Method::GET | Method::HEAD);
+
+    let span = tracing::info_span!(
+        "request",
+        otel.name = %format_args!("{method} {}", route.as_deref().unwrap_or_default()),
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = route.as_deref(),
+        url.path = request.uri().path(),
+        request_id = request_id.as_str(),
+        http.response.status_code = tracing::field::Empty,
+        otel.status_code = tracing::field::Empty,
+    );
+    if state.tracing {
+        continue_trace(&span, |name| request.headers().get(name).and_then(|value| value.to_str().ok()));
+    }
+
+    let active = [KeyValue::new("http.request.method", method), KeyValue::new("url.scheme", "http")];
+    state.meters.active.add(1, &active);
+    let work = async {
+        if !reading {
+            // a write is bounded by how long its body may take and by the writer's patience: to give
+            // up in between would answer "no" to something that is on disk a moment later
+            return next.run(request).await;
+        }
+        match tokio::time::timeout(state.request_timeout, next.run(request)).await {
+            Ok(response) => response,
+            Err(_) => Problem::unavailable("the answer took too long").into_response(),
+        }
+    };
+    let mut response = work.instrument(span.clone()).await;
+    state.meters.active.add(-1, &active);
+
+    let status = response.status();
+    let _entered = span.enter();
+    if status.is_client_error() || status.is_server_error() {
+        response = document(response, &request_id);
+    }
+    span.record("http.response.status_code", status.as_u16());
+    let elapsed = started.elapsed();
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+        tracing::error!(http.response.status_code = status.as_u16(), "request failed");
+    } else if status.is_client_error() {
+        tracing::info!(http.response.status_code = status.as_u16(), "request refused");
+    } else {
+        tracing::debug!(
+            http.response.status_code = status.as_u16(),
+            duration_seconds = elapsed.as_secs_f64(),
+            "request"
+        );
+    }
+    let mut attributes = vec![
+        KeyValue::new("http.request.method", method),
+        KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
+    ];
+    // an unknown path is no route: anybody can make up as many as they like
+    attributes.extend(route.map(|route| KeyValue::new("http.route", route)));
+    attributes.push(KeyValue::new("url.scheme", "http"));
+    state.meters.duration.record(elapsed.as_secs_f64(), &attributes);
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(REQUEST_ID.clone(), value);
+    }
+    response
+}
+
+/// The problem document of an error answer, whoever made it.
+fn document(mut response: Response, request_id: &str) -> Response {
+    let problem =
+        response.extensions_mut().remove::<Problem>().unwrap_or_else(|| Problem::of_status(response.status()));
+    let body = serde_json::to_vec(&problem.document(request_id)).unwrap_or_default();
+    let status = response.status();
+    let mut headers = std::mem::take(response.headers_mut());
+    headers.remove(header::CONTENT_LENGTH);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(error::MEDIA_TYPE));
+    (status, headers, body).into_response()
+}
+
+/// The sender's, when it is fit for a log line; else a new one.
+fn request_id(headers: &HeaderMap) -> String {
+    headers
+        .get(&REQUEST_ID)
+        .and_then(|value| value.to_str().ok())
+        .filter(|id| !id.is_empty() && id.len() <= LONGEST_REQUEST_ID && id.bytes().all(|b| b.is_ascii_graphic()))
+        .map_or_else(|| uuid::Uuid::new_v4().to_string(), ToOwned::to_owned)
+}
+
+/// As the conventions ask: an unknown method is `_OTHER`.
+fn known_method(method: &Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        "TRACE" => "TRACE",
+        "CONNECT" => "CONNECT",
+        _ => "_OTHER",
+    }
+}

@@ -1,0 +1,161 @@
+//! What deployments and incidents have in common on the wire: which one is meant, lists, links.
+
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use utoipa::IntoParams;
+
+use super::error::{self, Problem};
+use super::extract::{Query, time_or_date};
+use crate::domain::{FieldProblem, Name, Refusal};
+use crate::storage::{Cursor, Filter};
+
+/// The unreserved characters of RFC 3986 stay, all else is encoded.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// Where the same routes are served a second time.
+pub const VERSIONED: &str = "/api/v1";
+
+const DEFAULT_LIMIT: u16 = 50;
+const MAX_LIMIT: u16 = 1000;
+
+pub fn created(location: HeaderValue, body: impl Serialize) -> Response {
+    (StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(body)).into_response()
+}
+
+/// Microseconds as the seconds that are shown.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 285 years")]
+pub fn seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// Which project is meant: the query's, the body's, or whichever has the id.
+pub fn target(mut query: Query, in_body: Option<Name>) -> Result<Option<Name>, Problem> {
+    let in_query = query.one("project_id", Name::parse)?;
+    query.done()?;
+    match (in_query, in_body) {
+        (Some(query), Some(body)) if query != body => {
+            Err(Problem::field("/project_id", "the body and the query name different projects"))
+        }
+        (query, body) => Ok(query.or(body)),
+    }
+}
+
+/// A problem that names the fields that are missing.
+pub fn required<const N: usize>(fields: [(&'static str, bool); N]) -> Problem {
+    let missing = fields.into_iter().filter(|(_, missing)| *missing);
+    Problem::fields(&error::INVALID, missing.map(|(pointer, _)| FieldProblem::new(pointer, "required")).collect())
+}
+
+pub fn ambiguous(kind: &'static str, id: Name, mut projects: Vec<String>) -> Problem {
+    projects.sort();
+    projects.truncate(20);
+    Refusal::Ambiguous { kind, id, projects }.into()
+}
+
+/// The address as it was asked for: links keep the prefix that the caller uses.
+#[derive(Debug)]
+pub struct Base(Uri);
+
+impl<S: Send + Sync> FromRequestParts<S> for Base {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
+        let OriginalUri(uri) = OriginalUri::from_request_parts(parts, state).await?;
+        Ok(Self(uri))
+    }
+}
+
+impl Base {
+    /// Always with the project: it stays right when another project gets the same id.
+    pub fn location(&self, collection: &str, id: &Name, project_id: &Name) -> HeaderValue {
+        let prefix = if self.0.path().starts_with(VERSIONED) { VERSIONED } else { "" };
+        let id = utf8_percent_encode(id.as_str(), SEGMENT);
+        let project_id = utf8_percent_encode(project_id.as_str(), SEGMENT);
+        let location = format!("{prefix}/{collection}/{id}?project_id={project_id}");
+        HeaderValue::from_str(&location).unwrap_or(HeaderValue::from_static("/"))
+    }
+
+    /// The same list, further on.
+    pub fn next_link(&self, next: Option<&Cursor>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let Some(cursor) = next.and_then(|next| serde_json::to_vec(next).ok()) else { return headers };
+        let kept = url::form_urlencoded::parse(self.0.query().unwrap_or_default().as_bytes())
+            .filter(|(key, _)| key != "cursor");
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(kept)
+            .append_pair("cursor", &URL_SAFE_NO_PAD.encode(cursor))
+            .finish();
+        if let Ok(link) = HeaderValue::from_str(&format!("<{}?{query}>; rel=\"next\"", self.0.path())) {
+            headers.insert(header::LINK, link);
+        }
+        headers
+    }
+}
+
+/// The parameters that every list takes, for the description.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read only by the macro that describes it")]
+pub struct ListParams {
+    /// May repeat.
+    project_id: Option<Vec<String>>,
+    /// May repeat.
+    team_id: Option<Vec<String>>,
+    /// May repeat.
+    environment: Option<Vec<String>>,
+    /// A time or a date; inclusive.
+    from: Option<String>,
+    /// A time or a date; exclusive.
+    to: Option<String>,
+    /// 1 to 1000, default 50.
+    limit: Option<u16>,
+    /// From the `Link` header of the page before.
+    cursor: Option<String>,
+}
+
+/// A list as asked for.
+#[derive(Debug)]
+pub struct Listing {
+    pub filter: Filter,
+}
+
+impl Listing {
+    /// Takes the common parameters; the caller has taken its own.
+    pub fn new(mut query: Query) -> Result<Self, Problem> {
+        let filter = Filter {
+            project_id: query.all("project_id", Name::parse)?,
+            team_id: query.all("team_id", Name::parse)?,
+            environment: query.all("environment", Name::parse)?,
+            from: query.one("from", time_or_date)?,
+            to: query.one("to", time_or_date)?,
+            limit: query.one("limit", limit)?.unwrap_or(DEFAULT_LIMIT),
+            after: query.one("cursor", cursor)?,
+            ..Filter::default()
+        };
+        query.done()?;
+        if let (Some(from), Some(to)) = (filter.from, filter.to)
+            && from > to
+        {
+            return Err(Problem::field("/from", format!("{from} is after to {to}")));
+        }
+        Ok(Self { filter })
+    }
+}
+
+fn limit(text: &str) -> Result<u16, String> {
+    text.parse()
+        .ok()
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+        .ok_or_else(|| format!("expected a number from 1 to {MAX_LIMIT}, got {text:?}"))
+}
+
+fn cursor(text: &str) -> Result<Cursor, String> {
+    let json = URL_SAFE_NO_PAD.decode(text).ok();
+    json.and_then(|json| serde_json::from_slice(&json).ok())
+        .ok_or_else(|| "expected a cursor from the Link header of the page before".to_owned())
+}

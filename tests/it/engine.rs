@@ -1,0 +1,127 @@
+//! The engines that every test runs on.
+//!
+//! PostgreSQL: `EM_TEST_POSTGRES` names a server on which databases may be made and dropped
+//! (`scripts/test` starts a throw-away one). Each run migrates one template, each test gets a copy of it.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use em_metrics::config::Config;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+
+use crate::app::App;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// Where the facts of one test are; gone when it ends.
+pub enum Database {
+    Sqlite { folder: TempDir },
+    Postgres { name: String },
+}
+
+/// Each of the tests, on each of the engines. A test left off its file's list is dead code and fails the build.
+macro_rules! on_each_engine {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(crate::engine::Engine::Sqlite).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(crate::engine::Engine::Postgres).await;
+            })*
+        }
+    };
+}
+
+impl Engine {
+    /// The service on a fresh database, without credentials.
+    pub async fn app(self) -> App {
+        self.app_with(|_| ()).await
+    }
+
+    /// The service on a fresh database, with some settings of its own.
+    pub async fn app_with(self, adjust: impl FnOnce(&mut Config)) -> App {
+        App::start(self.database().await, adjust).await
+    }
+
+    pub async fn database(self) -> Database {
+        match self {
+            Self::Sqlite => Database::Sqlite { folder: tempfile::tempdir().unwrap() },
+            Self::Postgres => Database::Postgres { name: copy_of_template().await },
+        }
+    }
+}
+
+impl Database {
+    pub fn configure(&self, config: &mut Config) {
+        match self {
+            Self::Sqlite { folder } => config.storage.sqlite_db = sqlite_file(folder),
+            Self::Postgres { name } => config.storage.database_url = Some(url_of(name).into()),
+        }
+    }
+}
+
+fn sqlite_file(folder: &TempDir) -> PathBuf {
+    folder.path().join("facts.db")
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let Self::Postgres { name } = self else { return };
+        let (name, url) = (name.clone(), server());
+        // a destructor cannot await, and the runtime of the test is on its way out
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let mut server = PgConnection::connect(&url).await.unwrap();
+                let drop = format!("DROP DATABASE {name} WITH (FORCE)");
+                sqlx::query(AssertSqlSafe(drop)).execute(&mut server).await.unwrap();
+            });
+        });
+        dropped.join().unwrap();
+    }
+}
+
+fn server() -> String {
+    std::env::var("EM_TEST_POSTGRES").expect(
+        "EM_TEST_POSTGRES is not set: run the tests by scripts/test, or set it to a PostgreSQL address whose user \
+         may create databases, such as postgres://postgres@127.0.0.1:5432/postgres",
+    )
+}
+
+fn url_of(database: &str) -> String {
+    let mut url = url::Url::parse(&server()).unwrap();
+    url.set_path(database);
+    url.into()
+}
+
+static TEMPLATE: OnceCell<String> = OnceCell::const_new();
+static COPIES: AtomicU32 = AtomicU32::new(0);
+
+async fn copy_of_template() -> String {
+    let template = TEMPLATE.get_or_init(make_template).await;
+    let name = format!("{template}_{}", COPIES.fetch_add(1, Ordering::Relaxed));
+    let mut server = PgConnection::connect(&server()).await.unwrap();
+    let create = format!("CREATE DATABASE {name} TEMPLATE {template}");
+    sqlx::query(AssertSqlSafe(create)).execute(&mut server).await.unwrap();
+    name
+}
+
+async fn make_template() -> String {
+    let name = format!("em_test_{}", uuid::Uuid::new_v4().simple());
+    let mut server = PgConnection::connect(&server()).await.unwrap();
+    sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut server).await.unwrap();
+    let storage = em_metrics::config::Storage { database_url: Some(url_of(&name).into()), ..Default::default() };
+    em_metrics::storage::Store::open(&storage).await.unwrap().close().await;
+    name
+}

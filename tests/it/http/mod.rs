@@ -1,0 +1,3 @@
+//! The contract, path by path.
+
+mod deployments;
