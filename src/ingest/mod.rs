@@ -3,6 +3,8 @@
 
 mod load;
 mod plan;
+#[cfg(test)]
+mod plan_tests;
 mod writer;
 
 use std::time::Duration;

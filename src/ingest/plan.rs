@@ -228,6 +228,17 @@ impl Working {
     }
 }
 
+#[cfg(test)]
+impl Working {
+    pub fn all_deployments(&self) -> Vec<Deployment> {
+        self.deployments.values().map(|slot| slot.fact.clone()).collect()
+    }
+
+    pub fn all_incidents(&self) -> Vec<Incident> {
+        self.incidents.values().map(|slot| slot.fact.clone()).collect()
+    }
+}
+
 /// The project meant by a path that may carry the id alone; `None` when no project has the id.
 fn resolve<'a>(
     projects: &'a HashMap<Name, Vec<Name>>,

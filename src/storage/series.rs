@@ -47,6 +47,14 @@ impl Totals {
     }
 }
 
+#[cfg(test)]
+impl Totals {
+    /// Count and sum of each step, for recounts.
+    pub fn steps(&self) -> impl Iterator<Item = (&Labels, Metric, i64, i64)> {
+        self.steps.iter().map(|((labels, metric), step)| (labels, *metric, step.count, step.sum_micros))
+    }
+}
+
 static INSERT: LazyLock<Texts> = LazyLock::new(|| {
     let columns = [
         Text("metric"),
