@@ -53,7 +53,7 @@ pub const VARIABLES: &[Variable] = &[
         "storage.database_url",
         Secret,
         "",
-        "`postgres://user:password@host/database`: PostgreSQL instead of SQLite",
+        "`postgres://user:password@host/database` instead of SQLite",
     ),
     row(
         "PRODUCTION_ENVIRONMENT",
@@ -78,7 +78,7 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "Basic authentication; the username may be empty",
     ),
-    row("EM_METRICS_LOG", "log.filter", Text, "info", "What is logged: a tracing filter, such as `info,sqlx=warn`"),
+    row("EM_METRICS_LOG", "log.filter", Text, "info", "What is logged, for example `info,sqlx=warn`"),
     row("EM_METRICS_LOG_FORMAT", "log.format", Text, "text", "`text` or `json`"),
     row("OTEL_SERVICE_NAME", "otel.service_name", Text, "em_metrics", "The `service.name` of what is exported"),
     row(
@@ -93,7 +93,7 @@ pub const VARIABLES: &[Variable] = &[
         "otel.collector_url",
         Text,
         "",
-        "Where the metrics are pushed; gets `/v1/metrics` when it has no path. None: no push",
+        "Where metrics are pushed; with `/v1/metrics` if it has no path",
     ),
     row(
         "OTEL_METRIC_EXPORT_INTERVAL",
@@ -107,7 +107,7 @@ pub const VARIABLES: &[Variable] = &[
         "otel.otlp.endpoint",
         Text,
         "",
-        "Metrics and traces; gets `/v1/metrics` and `/v1/traces` appended",
+        "Metrics and traces; with `/v1/metrics`, `/v1/traces` appended",
     ),
     row("OTEL_EXPORTER_OTLP_PROTOCOL", "otel.otlp.protocol", Text, "http/protobuf", "`http/protobuf` or `grpc`"),
     row("OTEL_EXPORTER_OTLP_HEADERS", "otel.otlp.headers", Secret, "", "`name=value,name=value`, percent-encoded"),
@@ -193,14 +193,21 @@ pub(super) fn warnings(env: &BTreeMap<String, String>, settings: &Settings) -> V
     if settings.otel.collector_url.is_some() && settings.otel.otlp_metrics.endpoint.is_some() {
         warnings.push("otel.otlp_metrics.endpoint is not used, because otel.collector_url is set".to_owned());
     }
-    let ours = |name: &str| {
-        VARIABLES.iter().any(|variable| {
-            name == variable.name || (variable.is_secret() && name.strip_suffix("_FILE") == Some(variable.name))
-        }) || matches!(name, "EM_METRICS_URL" | "EM_METRICS_TOKEN")
-    };
-    let unknown = env.keys().filter(|name| name.starts_with("EM_METRICS_") && !ours(name));
-    warnings.extend(unknown.map(|name| format!("the environment variable {name} means nothing to em-metrics")));
+    let unknown = env.keys().filter_map(|name| Some((name, misspelt(name)?)));
+    warnings.extend(unknown.map(|(name, meant)| format!("environment variable {name}: did you mean {meant}?")));
     warnings
+}
+
+/// The variable of ours that this one nearly is. Others with our prefix are fine: Kubernetes makes up
+/// `EM_METRICS_SERVICE_HOST` and the like for a service that is called em-metrics.
+fn misspelt(name: &str) -> Option<&'static str> {
+    if !name.starts_with("EM_METRICS_") && !name.starts_with("OTEL_") {
+        return None;
+    }
+    let stem = name.strip_suffix("_FILE").unwrap_or(name);
+    let known = VARIABLES.iter().map(|variable| variable.name).chain(["EM_METRICS_URL", "EM_METRICS_TOKEN"]);
+    let (distance, meant) = known.map(|known| (strsim::damerau_levenshtein(stem, known), known)).min()?;
+    (1..=2).contains(&distance).then_some(meant)
 }
 
 /// The README's table of the configuration.

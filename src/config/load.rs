@@ -40,13 +40,14 @@ impl Default for Settings {
 }
 
 pub(super) fn defaults() -> Config {
-    checked(Settings::default(), Vec::new()).expect("the defaults are valid")
+    checked(Settings::default()).expect("the defaults are valid")
 }
 
 pub(super) fn load(explicit_file: Option<&Path>, env: &BTreeMap<String, String>) -> Result<Config, ConfigError> {
     let named = env.get("CONFIG").filter(|path| !path.is_empty()).map(Path::new);
     let mut figment = Figment::new();
-    if let Some(file) = explicit_file.or(named) {
+    let file = explicit_file.or(named);
+    if let Some(file) = file {
         let by = if explicit_file.is_none() { " (named by CONFIG)" } else { "" };
         figment = figment.merge(read_file(file, by)?);
     }
@@ -62,10 +63,11 @@ pub(super) fn load(explicit_file: Option<&Path>, env: &BTreeMap<String, String>)
     }
     let settings: Settings = figment.extract().map_err(error::from_figment)?;
     let warnings = env::warnings(env, &settings);
-    checked(settings, warnings).map_err(|Problem { key, problem }| {
+    let config = checked(settings).map_err(|Problem { key, problem }| {
         let origin = origin(&key, set_by);
         ConfigError::Invalid { origin, key, problem }
-    })
+    })?;
+    Ok(Config { file: file.map(Path::to_owned), warnings, ..config })
 }
 
 /// Who set the key, or the nearest thing around it (`auth.tokens[1].name` -> `auth.tokens`).
@@ -80,12 +82,13 @@ fn origin(key: &str, set_by: impl Fn(&str) -> Option<String>) -> String {
     }
 }
 
-fn checked(settings: Settings, warnings: Vec<String>) -> Result<Config, Problem> {
+fn checked(settings: Settings) -> Result<Config, Problem> {
     settings.server.check()?;
     settings.storage.check()?;
     settings.auth.check()?;
     teams::check(&settings.teams)?;
     Ok(Config {
+        file: None,
         production_environment: settings.production_environment,
         server: settings.server,
         storage: settings.storage,
@@ -93,7 +96,7 @@ fn checked(settings: Settings, warnings: Vec<String>) -> Result<Config, Problem>
         otel: settings.otel.resolve()?,
         log: settings.log,
         teams: teams::resolve(&settings.teams),
-        warnings,
+        warnings: Vec::new(),
         teams_section: settings.teams,
     })
 }

@@ -20,7 +20,7 @@ mod tests;
 mod words;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -40,6 +40,8 @@ pub use teams::TeamsSection;
 /// The effective configuration, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// Where it was read from, if there was a file.
+    pub file: Option<PathBuf>,
     /// The environment of facts that name none.
     pub production_environment: Name,
     pub server: Server,

@@ -336,9 +336,15 @@ fn a_user_is_known_by_each_of_its_names() {
 
 #[test]
 fn a_misspelt_variable_of_ours_is_pointed_out() {
-    let env = env(&[("EM_METRICS_TOKEN_ATH", "x"), ("EM_METRICS_TOKEN", "x"), ("EM_METRICS_TOKEN_AUTH", "x")]);
+    let env = env(&[
+        ("EM_METRICS_TOKEN_ATH", "x"),
+        ("EM_METRICS_TOKEN", "x"),
+        ("EM_METRICS_TOKEN_AUTH", "x"),
+        ("EM_METRICS_SERVICE_HOST", "10.0.0.1"),
+        ("EM_METRICS_PORT", "tcp://10.0.0.1:3000"),
+    ]);
     let warnings = load(None, &env).unwrap().warnings;
-    assert_eq!(warnings, ["the environment variable EM_METRICS_TOKEN_ATH means nothing to em-metrics"]);
+    assert_eq!(warnings, ["environment variable EM_METRICS_TOKEN_ATH: did you mean EM_METRICS_TOKEN_AUTH?"]);
 }
 
 #[test]
