@@ -195,16 +195,12 @@ impl From<ingest::Error> for Problem {
 
 impl From<storage::Error> for Problem {
     fn from(error: storage::Error) -> Self {
-        match &error {
-            storage::Error::Unreadable(_) => {
-                tracing::error!(%error, "stored data cannot be read");
-                Self::new(&INTERNAL, "the stored data could not be read")
-            }
-            _ => {
-                let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-                tracing::error!(%error, source, "the database failed");
-                Self::unavailable("the database does not answer")
-            }
+        if matches!(error, storage::Error::Unreadable(_)) {
+            tracing::error!(%error, "stored data cannot be read");
+            return Self::new(&INTERNAL, "the stored data could not be read");
         }
+        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(%error, source, "the database failed");
+        Self::unavailable("the database does not answer")
     }
 }

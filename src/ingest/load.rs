@@ -13,7 +13,7 @@ pub async fn working_set<'a>(
     commands: impl Iterator<Item = &'a Command> + Clone,
 ) -> Result<Working, Error> {
     let mut working = Working::default();
-    let (keyed, by_id) = split(commands.clone().flat_map(deployments_of));
+    let (keyed, by_id) = split(commands.clone().filter_map(deployment_of));
     for fact in tx.deployments(&keyed).await?.into_iter().chain(tx.deployments_by_id(&by_id).await?) {
         working.load_deployment(fact);
     }
@@ -40,7 +40,7 @@ fn split<'a>(lookups: impl Iterator<Item = Lookup<'a>>) -> (Vec<Key<'a>>, Vec<Ke
     (keyed.into_iter().collect(), by_id.into_iter().collect())
 }
 
-fn deployments_of(command: &Command) -> Option<Lookup<'_>> {
+fn deployment_of(command: &Command) -> Option<Lookup<'_>> {
     match &command.action {
         Action::Deployment(deployment::Command { id, project_id, .. }) => Some((id, project_id.as_ref())),
         Action::Incident(action) => action.deployment_id().map(|id| (id, action.project_id.as_ref())),

@@ -15,6 +15,17 @@ pub struct Rules {
     pub teams: Teams,
 }
 
+/// Project, then id.
+pub type FactKey = (Name, Name);
+
+/// The facts of one kind that a batch touches, by project and id.
+#[derive(Debug)]
+struct Table<T> {
+    slots: BTreeMap<FactKey, Slot<T>>,
+    /// The projects that have a fact of an id.
+    projects: HashMap<Name, Vec<Name>>,
+}
+
 /// A fact in memory and how it got there.
 #[derive(Debug)]
 struct Slot<T> {
@@ -23,17 +34,71 @@ struct Slot<T> {
     changed: bool,
 }
 
-/// Project, then id.
-pub type FactKey = (Name, Name);
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        Self { slots: BTreeMap::new(), projects: HashMap::new() }
+    }
+}
 
-/// The facts that a batch touches.
+impl<T> Table<T> {
+    fn get(&self, key: &FactKey) -> Option<&T> {
+        self.slots.get(key).map(|slot| &slot.fact)
+    }
+
+    fn facts(&self) -> impl Iterator<Item = &T> {
+        self.slots.values().map(|slot| &slot.fact)
+    }
+
+    /// A fact as the store has it.
+    fn load(&mut self, key: FactKey, fact: T) {
+        if !self.slots.contains_key(&key) {
+            self.insert(key, Slot { fact, stored: true, changed: false });
+        }
+    }
+
+    /// A fact as a command leaves it.
+    fn put(&mut self, key: FactKey, fact: T) {
+        if let Some(slot) = self.slots.get_mut(&key) {
+            (slot.fact, slot.changed) = (fact, true);
+        } else {
+            self.insert(key, Slot { fact, stored: false, changed: true });
+        }
+    }
+
+    fn insert(&mut self, key: FactKey, slot: Slot<T>) {
+        self.projects.entry(key.1.clone()).or_default().push(key.0.clone());
+        self.slots.insert(key, slot);
+    }
+
+    /// What has to be written: the new ones, and those that were stored before.
+    fn changed(&self) -> (Vec<&T>, Vec<&T>) {
+        let changed = self.slots.values().filter(|slot| slot.changed);
+        let (stored, new): (Vec<_>, Vec<_>) = changed.partition(|slot| slot.stored);
+        (new.into_iter().map(|slot| &slot.fact).collect(), stored.into_iter().map(|slot| &slot.fact).collect())
+    }
+
+    /// The project meant by a path that may carry the id alone; `None` when no project has the id.
+    fn resolve(&self, kind: &'static str, id: &Name, sent: Option<&Name>) -> Result<Option<Name>, Refusal> {
+        if sent.is_some() {
+            return Ok(sent.cloned());
+        }
+        match self.projects.get(id).map(Vec::as_slice).unwrap_or_default() {
+            [] => Ok(None),
+            [only] => Ok(Some(only.clone())),
+            several => {
+                let mut projects: Vec<_> = several.iter().take(20).map(ToString::to_string).collect();
+                projects.sort();
+                Err(Refusal::Ambiguous { kind, id: id.clone(), projects })
+            }
+        }
+    }
+}
+
+/// The facts that a batch touches, and what it does to them.
 #[derive(Debug, Default)]
 pub struct Working {
-    deployments: BTreeMap<FactKey, Slot<Deployment>>,
-    incidents: BTreeMap<FactKey, Slot<Incident>>,
-    /// The projects that have a deployment (incident) of an id.
-    deployment_projects: HashMap<Name, Vec<Name>>,
-    incident_projects: HashMap<Name, Vec<Name>>,
+    deployments: Table<Deployment>,
+    incidents: Table<Incident>,
     /// Free incident ids of projects whose senders bring none.
     pub(super) numbers: HashMap<Name, VecDeque<Name>>,
     journal: Vec<Entry>,
@@ -42,24 +107,16 @@ pub struct Working {
 
 impl Working {
     pub fn load_deployment(&mut self, fact: Deployment) {
-        let key = (fact.project_id.clone(), fact.id.clone());
-        if !self.deployments.contains_key(&key) {
-            self.deployment_projects.entry(key.1.clone()).or_default().push(key.0.clone());
-            self.deployments.insert(key, Slot { fact, stored: true, changed: false });
-        }
+        self.deployments.load((fact.project_id.clone(), fact.id.clone()), fact);
     }
 
     pub fn load_incident(&mut self, fact: Incident) {
-        let key = (fact.project_id.clone(), fact.id.clone());
-        if !self.incidents.contains_key(&key) {
-            self.incident_projects.entry(key.1.clone()).or_default().push(key.0.clone());
-            self.incidents.insert(key, Slot { fact, stored: true, changed: false });
-        }
+        self.incidents.load((fact.project_id.clone(), fact.id.clone()), fact);
     }
 
     /// Deployments whose incidents must be known before they can be deployed.
     pub fn undeployed_with_incidents(&self) -> Vec<&Deployment> {
-        self.deployments.values().map(|slot| &slot.fact).filter(|d| d.incident_count > 0 && !d.is_deployed()).collect()
+        self.deployments.facts().filter(|d| d.incident_count > 0 && !d.is_deployed()).collect()
     }
 
     /// Does one command; a refusal changes nothing.
@@ -77,11 +134,8 @@ impl Working {
         action: &deployment::Command,
         context: &Context<'_>,
     ) -> Result<Accepted<Deployment>, Refusal> {
-        let project =
-            resolve(&self.deployment_projects, deployment::KIND, &action.id, action.project_id.as_ref())?.cloned();
-        let before = project
-            .and_then(|project| self.deployments.get(&(project, action.id.clone())))
-            .map(|slot| slot.fact.clone());
+        let project = self.deployments.resolve(deployment::KIND, &action.id, action.project_id.as_ref())?;
+        let before = project.and_then(|project| self.deployments.get(&(project, action.id.clone()))).cloned();
         let mut after = deployment::apply(before.as_ref(), action, context)?;
         if before.as_ref() != Some(&after) {
             self.count(metrics::deployments::observe(&mut after), context.now);
@@ -109,15 +163,14 @@ impl Working {
                 return Err(Refusal::Invalid(vec![problem]));
             }
         };
-        let project = resolve(&self.incident_projects, incident::KIND, &id, action.project_id.as_ref())?.cloned();
-        let before =
-            project.and_then(|project| self.incidents.get(&(project, id.clone()))).map(|slot| slot.fact.clone());
+        let project = self.incidents.resolve(incident::KIND, &id, action.project_id.as_ref())?;
+        let before = project.and_then(|project| self.incidents.get(&(project, id.clone()))).cloned();
         let linked = action
             .project_id
             .clone()
             .zip(action.deployment_id().cloned())
             .and_then(|key| self.deployments.get(&key))
-            .map(|slot| slot.fact.clone());
+            .cloned();
         let mut after = incident::apply(before.as_ref(), &id, action, linked.as_ref(), context)?;
         if before.as_ref() != Some(&after) {
             self.count(metrics::incidents::observe(&mut after, linked.as_ref()), context.now);
@@ -146,8 +199,7 @@ impl Working {
     fn tell_incidents(&mut self, command: &Command, deployment: &Deployment) {
         let linked: Vec<Incident> = self
             .incidents
-            .values()
-            .map(|slot| &slot.fact)
+            .facts()
             .filter(|i| i.project_id == deployment.project_id && i.deployment_id.as_ref() == Some(&deployment.id))
             .cloned()
             .collect();
@@ -166,7 +218,7 @@ impl Working {
         // asked for only to hear why there is none
         incident::numbered(project, i64::MAX)?;
         while let Some(id) = self.numbers.get_mut(project).and_then(VecDeque::pop_front) {
-            if !self.incidents.contains_key(&(project.clone(), id.clone())) {
+            if self.incidents.get(&(project.clone(), id.clone())).is_none() {
                 return Ok(id);
             }
         }
@@ -185,25 +237,11 @@ impl Working {
     }
 
     fn store_deployment(&mut self, fact: Deployment) {
-        let key = (fact.project_id.clone(), fact.id.clone());
-        match self.deployments.get_mut(&key) {
-            Some(slot) => (slot.fact, slot.changed) = (fact, true),
-            None => {
-                self.deployment_projects.entry(key.1.clone()).or_default().push(key.0.clone());
-                self.deployments.insert(key, Slot { fact, stored: false, changed: true });
-            }
-        }
+        self.deployments.put((fact.project_id.clone(), fact.id.clone()), fact);
     }
 
     fn store_incident(&mut self, fact: Incident) {
-        let key = (fact.project_id.clone(), fact.id.clone());
-        match self.incidents.get_mut(&key) {
-            Some(slot) => (slot.fact, slot.changed) = (fact, true),
-            None => {
-                self.incident_projects.entry(key.1.clone()).or_default().push(key.0.clone());
-                self.incidents.insert(key, Slot { fact, stored: false, changed: true });
-            }
-        }
+        self.incidents.put((fact.project_id.clone(), fact.id.clone()), fact);
     }
 
     /// What has to be written; `None` when nothing changed.
@@ -211,51 +249,20 @@ impl Working {
         if self.journal.is_empty() {
             return None;
         }
-        let mut writes = Writes {
-            journal: std::mem::take(&mut self.journal),
-            totals: std::mem::take(&mut self.totals),
-            ..Writes::default()
-        };
-        for slot in self.deployments.values().filter(|slot| slot.changed) {
-            let list = if slot.stored { &mut writes.changed_deployments } else { &mut writes.new_deployments };
-            list.push(&slot.fact);
-        }
-        for slot in self.incidents.values().filter(|slot| slot.changed) {
-            let list = if slot.stored { &mut writes.changed_incidents } else { &mut writes.new_incidents };
-            list.push(&slot.fact);
-        }
-        Some(writes)
+        let (journal, totals) = (std::mem::take(&mut self.journal), std::mem::take(&mut self.totals));
+        let (new_deployments, changed_deployments) = self.deployments.changed();
+        let (new_incidents, changed_incidents) = self.incidents.changed();
+        Some(Writes { new_deployments, changed_deployments, new_incidents, changed_incidents, journal, totals })
     }
 }
 
 #[cfg(test)]
 impl Working {
     pub fn all_deployments(&self) -> Vec<Deployment> {
-        self.deployments.values().map(|slot| slot.fact.clone()).collect()
+        self.deployments.facts().cloned().collect()
     }
 
     pub fn all_incidents(&self) -> Vec<Incident> {
-        self.incidents.values().map(|slot| slot.fact.clone()).collect()
-    }
-}
-
-/// The project meant by a path that may carry the id alone; `None` when no project has the id.
-fn resolve<'a>(
-    projects: &'a HashMap<Name, Vec<Name>>,
-    kind: &'static str,
-    id: &Name,
-    sent: Option<&'a Name>,
-) -> Result<Option<&'a Name>, Refusal> {
-    if sent.is_some() {
-        return Ok(sent);
-    }
-    match projects.get(id).map(Vec::as_slice).unwrap_or_default() {
-        [] => Ok(None),
-        [only] => Ok(Some(only)),
-        several => {
-            let mut projects: Vec<_> = several.iter().take(20).map(ToString::to_string).collect();
-            projects.sort();
-            Err(Refusal::Ambiguous { kind, id: id.clone(), projects })
-        }
+        self.incidents.facts().cloned().collect()
     }
 }

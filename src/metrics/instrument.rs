@@ -179,6 +179,16 @@ impl Metric {
     }
 }
 
+/// The catalogue as the README shows it.
+pub fn table_markdown() -> String {
+    let rows = CATALOGUE.iter().map(|Instrument { name, kind, unit, help, value, .. }| match kind {
+        Kind::Counter => format!("| `{name}_total` | counter, `{unit}` | {help} | {value} |"),
+        Kind::Histogram(_) => format!("| `{name}_seconds` | histogram, `{unit}` | {help} | `{value}` |"),
+    });
+    let head = ["| in Prometheus | kind, unit | counts | value |".to_owned(), "| --- | --- | --- | --- |".to_owned()];
+    head.into_iter().chain(rows).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,7 +5,7 @@ pub mod deployments;
 pub mod incidents;
 mod instrument;
 
-pub use instrument::{Bounds, CATALOGUE, Instrument, Kind, Metric};
+pub use instrument::{Bounds, CATALOGUE, Instrument, Kind, Metric, table_markdown};
 
 use crate::domain::Name;
 

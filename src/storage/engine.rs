@@ -21,6 +21,16 @@ macro_rules! on_engine {
     };
 }
 
+/// The same for a single statement that writes.
+macro_rules! on_writer {
+    ($store:expr, |$pool:ident| $body:expr) => {
+        match &$store.pool {
+            $crate::storage::engine::Pool::Sqlite { write: $pool, .. } => $body,
+            $crate::storage::engine::Pool::Postgres { write: $pool, .. } => $body,
+        }
+    };
+}
+
 /// The same inside a transaction.
 macro_rules! in_tx {
     ($tx:expr, |$connection:ident| $body:expr) => {

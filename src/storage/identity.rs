@@ -14,10 +14,7 @@ impl Store {
     pub async fn instance_id(&self) -> Result<String, Error> {
         let fresh = uuid::Uuid::new_v4().to_string();
         let insert = "INSERT INTO identity (key, value) VALUES ('instance_id', $1) ON CONFLICT DO NOTHING";
-        match &self.pool {
-            Pool::Sqlite { write, .. } => sqlx::query(insert).bind(&fresh).execute(write).await.map(drop)?,
-            Pool::Postgres { write, .. } => sqlx::query(insert).bind(&fresh).execute(write).await.map(drop)?,
-        }
+        on_writer!(self, |pool| sqlx::query(insert).bind(&fresh).execute(pool).await.map(drop))?;
         let select = "SELECT value FROM identity WHERE key = 'instance_id'";
         Ok(on_engine!(self, |pool| sqlx::query_scalar(select).fetch_one(pool).await)?)
     }
@@ -32,14 +29,7 @@ impl Store {
     pub async fn set_announced(&self, consumer: &str, series_id: i64) -> Result<(), Error> {
         let upsert = "INSERT INTO announced (consumer, series_id) VALUES ($1, $2) ON CONFLICT (consumer) \
                       DO UPDATE SET series_id = excluded.series_id WHERE announced.series_id < excluded.series_id";
-        match &self.pool {
-            Pool::Sqlite { write, .. } => {
-                sqlx::query(upsert).bind(consumer).bind(series_id).execute(write).await.map(drop)?
-            }
-            Pool::Postgres { write, .. } => {
-                sqlx::query(upsert).bind(consumer).bind(series_id).execute(write).await.map(drop)?
-            }
-        }
+        on_writer!(self, |pool| sqlx::query(upsert).bind(consumer).bind(series_id).execute(pool).await.map(drop))?;
         Ok(())
     }
 

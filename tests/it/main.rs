@@ -1,8 +1,11 @@
 //! The integration tests: the whole service in this process, real engines below it, HTTP above it.
 //! `http/` mirrors `src/http` and the URLs.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 #[macro_use]
 mod engine;
 mod app;
 mod http;
 mod layers;
+mod readme;
