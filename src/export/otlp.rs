@@ -23,7 +23,7 @@ pub const MAX_REQUEST_BYTES: usize = 3 * 1024 * 1024;
 const FRAME: usize = 6;
 
 /// Who says so. The same for ever, over restarts and releases: any change starts all series anew.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Identity {
     pub service_name: String,
     /// From the store, so that every process on it is one and the same writer.
