@@ -1,45 +1,29 @@
 //! The series totals as others read them: pushed by OTLP, scraped as Prometheus text.
 //! Pure parts: [`snapshot`] (what a consumer is shown), [`otlp`] (the wire form), [`prometheus`] (the text form).
 
+mod complaints;
 pub mod otlp;
 pub mod prometheus;
+mod run;
+mod scrape;
 pub mod snapshot;
+pub mod transport;
 
 #[cfg(test)]
 mod fixtures;
-pub use prometheus::Format;
-#[derive(Debug)]
-pub struct Totals {
-    pub store: crate::storage::Store,
-}
-impl Totals {
-    pub async fn text(
-        &self,
-        _s: Option<&str>,
-        format: Format,
-        _now: crate::domain::Timestamp,
-    ) -> Result<String, crate::storage::Error> {
-        let s = self.store.series().await?;
-        let id =
-            otlp::Identity { service_name: "x".into(), instance_id: "y".into(), deployment_environment: "z".into() };
-        Ok(prometheus::render(&otlp::encode(&s, &id, 1, otlp::MAX_REQUEST_BYTES), format))
-    }
-}
-pub async fn run(
-    _s: crate::storage::Store,
-    _o: crate::telemetry::OwnMetrics,
-    _c: crate::config::Otel,
-    _k: crate::domain::Clock,
-    t: tokio_util::sync::CancellationToken,
-) {
-    t.cancelled().await
-}
-impl Totals {
-    pub async fn new(
-        store: crate::storage::Store,
-        _o: crate::telemetry::OwnMetrics,
-        _c: &crate::config::Otel,
-    ) -> anyhow::Result<Self> {
-        Ok(Self { store })
+
+pub use prometheus::{Format, asks_like_a_scraper};
+pub use run::Push;
+pub use scrape::Totals;
+
+/// For work that grows with the number of series: megabytes must not be written on an async thread.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Cancelled: the runtime is ending, and we with it.
+            Err(_) => std::future::pending().await,
+        },
     }
 }

@@ -1,0 +1,239 @@
+//! The push loop. Every cycle carries every series, so nothing is queued and nothing is tried twice:
+//! after an outage the next success says it all.
+
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram};
+use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::complaints::{Once, Outage};
+use super::otlp::{self, Identity, MAX_REQUEST_BYTES};
+use super::transport::{BuildError, Failure, Transport, chain, shown};
+use super::{blocking, snapshot};
+use crate::config::Otel;
+use crate::domain::{Clock, Timestamp};
+use crate::metrics::SeriesTotal;
+use crate::storage::{self, Store};
+use crate::telemetry::OwnMetrics;
+use crate::telemetry::instruments::{EXPORT_CYCLES, EXPORT_DURATION};
+
+/// How the store knows the collector.
+const CONSUMER: &str = "otlp";
+
+/// How long the end of the process may wait for the last cycle.
+const LAST_CYCLE: Duration = Duration::from_secs(5);
+
+#[derive(Debug)]
+pub struct Push {
+    store: Store,
+    own: OwnMetrics,
+    clock: Clock,
+    transport: Transport,
+    /// Fit for a log.
+    url: String,
+    interval: Duration,
+    /// Complete once the store has told its instance id.
+    identity: Identity,
+    last_time: u64,
+    collector: Outage,
+    database: Outage,
+    remarks: Once,
+    cycles: Counter<u64>,
+    duration: Histogram<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Success,
+    /// Another process exports the totals.
+    Skipped,
+    Failure,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Success => "success",
+            Outcome::Skipped => "skipped",
+            Outcome::Failure => "failure",
+        }
+    }
+}
+
+/// Whose part it is to export the totals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    Ours,
+    Anothers,
+}
+
+/// What the collector made of some requests.
+#[derive(Debug, Default)]
+struct Delivery {
+    accepted: usize,
+    rejected: usize,
+    /// Why the rest was not even tried.
+    unavailable: Option<String>,
+}
+
+impl Push {
+    /// `None` without a collector. Call it inside a runtime, after the telemetry is set up.
+    pub fn new(store: Store, own: OwnMetrics, otel: &Otel, clock: Clock) -> Result<Option<Self>, BuildError> {
+        let Some(target) = &otel.metrics else { return Ok(None) };
+        let meter = own.meter();
+        Ok(Some(Self {
+            transport: Transport::new(target)?,
+            url: shown(&target.url),
+            interval: otel.export_interval,
+            identity: Identity {
+                service_name: otel.service_name.clone(),
+                instance_id: String::new(),
+                deployment_environment: otel.deployment_environment.clone(),
+            },
+            last_time: 0,
+            collector: Outage::default(),
+            database: Outage::default(),
+            remarks: Once::default(),
+            cycles: EXPORT_CYCLES.counter_of(&meter),
+            duration: EXPORT_DURATION.histogram_of(&meter),
+            store,
+            own,
+            clock,
+        }))
+    }
+
+    /// Exports at once, then every interval, and once more when told to stop; then it returns within 5 s.
+    pub async fn run(mut self, stop: CancellationToken) {
+        info!(otlp.url = %self.url, interval_s = self.interval.as_secs_f64(), "pushing metrics");
+        let mut ticker = tokio::time::interval(self.interval);
+        ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let round = async {
+            loop {
+                ticker.tick().await;
+                self.cycle().await;
+            }
+        };
+        stop.run_until_cancelled(round).await;
+        if tokio::time::timeout(LAST_CYCLE, self.cycle()).await.is_err() {
+            warn!(otlp.url = %self.url, "the last export did not finish; the next start carries on from the store");
+        }
+    }
+
+    async fn cycle(&mut self) {
+        let start = Instant::now();
+        let outcome = self.export().await;
+        let outcome = [KeyValue::new("outcome", outcome.as_str())];
+        self.cycles.add(1, &outcome);
+        self.duration.record(start.elapsed().as_secs_f64(), &outcome);
+    }
+
+    async fn export(&mut self) -> Outcome {
+        let (mut delivery, mut outcome) = (Delivery::default(), Outcome::Success);
+        match self.export_totals(&mut delivery).await {
+            Ok(Turn::Ours) => self.database_works(),
+            Ok(Turn::Anothers) => {
+                self.database_works();
+                outcome = Outcome::Skipped;
+            }
+            Err(error) => {
+                outcome = Outcome::Failure;
+                if self.database.fails(self.clock.now()) {
+                    warn!(error = %chain(&error), "the totals cannot be exported for now");
+                }
+            }
+        }
+        // Also when there is nothing in it yet: a wrong address is told at the start, not at the first fact.
+        let own = ExportMetricsServiceRequest::from(&self.own.collect());
+        self.deliver(own, &mut delivery).await;
+        let now = self.clock.now();
+        if let Some(reason) = delivery.unavailable {
+            if self.collector.fails(now) {
+                warn!(otlp.url = %self.url, error = reason, "the collector cannot be reached; every cycle tries again");
+            }
+            return Outcome::Failure;
+        }
+        if let Some(outage) = self.collector.works(now) {
+            info!(otlp.url = %self.url, outage_s = outage.as_secs_f64(), "the collector is back and up to date");
+        }
+        if delivery.rejected > 0 { Outcome::Failure } else { outcome }
+    }
+
+    async fn export_totals(&mut self, delivery: &mut Delivery) -> Result<Turn, storage::Error> {
+        if !self.store.lead().await? {
+            return Ok(Turn::Anothers);
+        }
+        if self.identity.instance_id.is_empty() {
+            self.identity.instance_id = self.store.instance_id().await?;
+        }
+        // Before the totals are read: they may hold a little more than this moment, never less.
+        let now = self.clock.now();
+        let series = self.store.series().await?;
+        let mark = self.mark(&series, now).await?;
+        let shown = snapshot::show(series, mark);
+        self.last_time = otlp::stamp(now, self.last_time, &shown.series);
+        let (identity, time) = (self.identity.clone(), self.last_time);
+        let requests = blocking(move || otlp::encode(&shown.series, &identity, time, MAX_REQUEST_BYTES)).await;
+        let empty = requests.is_empty();
+        for request in requests {
+            // All that takes time, and a late sample beside another writer's is worse than none.
+            if !self.store.lead().await? {
+                return Ok(Turn::Anothers);
+            }
+            self.deliver(request, delivery).await;
+        }
+        // What was refused for good is as shown as it will ever be; if all was, someone must mend something first.
+        let delivered = delivery.unavailable.is_none() && (delivery.accepted > 0 || empty);
+        if delivered && shown.mark > mark {
+            self.store.set_announced(CONSUMER, shown.mark).await?;
+        }
+        Ok(Turn::Ours)
+    }
+
+    /// The greatest series id the collector has been shown.
+    async fn mark(&self, series: &[SeriesTotal], now: Timestamp) -> Result<i64, storage::Error> {
+        if let Some(mark) = self.store.announced(CONSUMER).await? {
+            return Ok(mark);
+        }
+        // Kept at once: what is history is settled now, however long the collector stays away.
+        let mark = snapshot::first_mark(series, now);
+        self.store.set_announced(CONSUMER, mark).await?;
+        Ok(mark)
+    }
+
+    /// Does not even try once nobody was there to take the one before.
+    async fn deliver(&mut self, request: ExportMetricsServiceRequest, delivery: &mut Delivery) {
+        if delivery.unavailable.is_some() {
+            return;
+        }
+        match self.transport.send(request).await {
+            Ok(answer) => {
+                delivery.accepted += 1;
+                if answer.rejected_points > 0 && self.remarks.is_new(&answer.remark) {
+                    let (points, remark) = (answer.rejected_points, answer.remark);
+                    warn!(otlp.url = %self.url, rejected_points = points, remark, "the collector refuses some points");
+                }
+            }
+            Err(Failure::Rejected(message)) => {
+                delivery.rejected += 1;
+                if self.remarks.is_new(&message) {
+                    warn!(otlp.url = %self.url, error = message, "the collector refuses an export");
+                }
+            }
+            Err(Failure::Unavailable(message)) => delivery.unavailable = Some(message),
+        }
+    }
+
+    fn database_works(&mut self) {
+        if let Some(outage) = self.database.works(self.clock.now()) {
+            info!(outage_s = outage.as_secs_f64(), "the totals are exported again");
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "run_tests.rs"]
+mod tests;
