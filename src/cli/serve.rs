@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::{Authenticator, GeneratedToken};
 use crate::config::Config;
 use crate::domain::Clock;
-use crate::export::{self, Totals};
+use crate::export::{Push, Totals};
 use crate::http::{self, AppState, Meters, Parts};
 use crate::ingest::{Settings, Writer};
 use crate::metrics::Labels;
@@ -67,7 +67,7 @@ pub struct Service {
     grace: std::time::Duration,
     writer: tokio::task::JoinHandle<()>,
     stop_writer: CancellationToken,
-    exporter: tokio::task::JoinHandle<()>,
+    exporter: Option<tokio::task::JoinHandle<()>>,
     stop_exporter: CancellationToken,
 }
 
@@ -86,18 +86,13 @@ impl Service {
         let (writer, ingest) = Writer::new(store.clone(), settings);
         let (stop_writer, stop_exporter) = (CancellationToken::new(), CancellationToken::new());
         let writer = tokio::spawn(writer.run(stop_writer.clone().cancelled_owned()));
-        let exporter = tokio::spawn(export::run(
-            store.clone(),
-            own.clone(),
-            config.otel.clone(),
-            clock.clone(),
-            stop_exporter.clone(),
-        ));
+        let push = Push::new(store.clone(), own.clone(), &config.otel, clock.clone())?;
+        let exporter = push.map(|push| tokio::spawn(push.run(stop_exporter.clone())));
         let state = AppState::new(Parts {
             store: store.clone(),
             ingest,
             auth,
-            totals: Totals::new(store.clone(), own, &config.otel).await?,
+            totals: Totals::new(store.clone(), own),
             clock,
             shown_config: config.shown(),
             body_limit: config.server.body_limit_bytes,
@@ -135,7 +130,9 @@ impl Service {
         self.stop_writer.cancel();
         report(writer.await, "the writer");
         self.stop_exporter.cancel();
-        report(self.exporter.await, "the exporter");
+        if let Some(exporter) = self.exporter {
+            report(exporter.await, "the exporter");
+        }
         self.store.close().await;
         tracing::info!("stopped");
     }
