@@ -108,7 +108,7 @@ impl Push {
 
     /// Exports at once, then every interval, and once more when told to stop; then it returns within 5 s.
     pub async fn run(mut self, stop: CancellationToken) {
-        info!(otlp.url = %self.url, interval_s = self.interval.as_secs_f64(), "pushing metrics");
+        info!(otlp.url = %self.url, interval_seconds = self.interval.as_secs_f64(), "pushing metrics");
         let mut ticker = tokio::time::interval(self.interval);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let round = async {
@@ -157,7 +157,7 @@ impl Push {
             return Outcome::Failure;
         }
         if let Some(outage) = self.collector.works(now) {
-            info!(otlp.url = %self.url, outage_s = outage.as_secs_f64(), "the collector is back and up to date");
+            info!(otlp.url = %self.url, outage_seconds = outage.as_secs_f64(), "the collector is back and up to date");
         }
         if delivery.rejected > 0 { Outcome::Failure } else { outcome }
     }
@@ -229,7 +229,7 @@ impl Push {
 
     fn database_works(&mut self) {
         if let Some(outage) = self.database.works(self.clock.now()) {
-            info!(outage_s = outage.as_secs_f64(), "the totals are exported again");
+            info!(outage_seconds = outage.as_secs_f64(), "the totals are exported again");
         }
     }
 }
