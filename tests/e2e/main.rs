@@ -1,0 +1,11 @@
+//! The real binary, with real engines around it: crashes, the collector, Prometheus, Grafana's files.
+//! `scripts/test` builds and names the engines (`EM_TEST_*`, see `scripts/engines`).
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod crash;
+mod files;
+mod fortnight;
+mod process;
+mod prometheus;
+mod recount;
+mod truth;

@@ -1,0 +1,149 @@
+//! Child processes: started, awaited by what they say, killed with the test.
+
+use std::collections::VecDeque;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+/// How long anything may take to come up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running program. Dropped = killed.
+pub struct Program {
+    name: String,
+    child: Child,
+    lines: Lines,
+}
+
+type Lines = Arc<Mutex<VecDeque<String>>>;
+
+impl Program {
+    /// Starts it and waits until a line of its output contains `ready`; returns that line as well.
+    pub async fn start(mut command: Command, ready: &str) -> (Self, String) {
+        let name = command.as_std().get_program().to_string_lossy().into_owned();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
+        let lines = Lines::default();
+        let (said, mut heard) = watch::channel(None);
+        let said = Arc::new(said);
+        follow(child.stdout.take().unwrap(), ready, &said, &lines);
+        follow(child.stderr.take().unwrap(), ready, &said, &lines);
+        drop(said);
+        let line = {
+            let found = tokio::time::timeout(PATIENCE, heard.wait_for(Option::is_some)).await;
+            match found {
+                Ok(Ok(line)) => line.clone().unwrap(),
+                _ => panic!("{name} did not come up; its last words: {:#?}", lines.lock().unwrap()),
+            }
+        };
+        (Self { name, child, lines }, line)
+    }
+
+    /// As the kernel would when memory runs out.
+    pub async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub async fn stop(mut self) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        match status {
+            Ok(Ok(_)) => {}
+            other => panic!("{} did not stop ({other:?}): {:#?}", self.name, self.lines.lock().unwrap()),
+        }
+    }
+
+    /// Its last lines.
+    pub fn words(&self) -> String {
+        self.lines.lock().unwrap().iter().cloned().collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn follow(
+    stream: impl AsyncRead + Unpin + Send + 'static,
+    ready: &str,
+    said: &Arc<watch::Sender<Option<String>>>,
+    kept: &Lines,
+) {
+    let (ready, said, kept) = (ready.to_owned(), said.clone(), kept.clone());
+    tokio::spawn(async move {
+        let mut lines = BufReader::new(stream).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            if line.contains(&ready) {
+                said.send_replace(Some(line.clone()));
+            }
+            let mut kept = kept.lock().unwrap();
+            kept.push_back(line);
+            if kept.len() > 60 {
+                kept.pop_front();
+            }
+        }
+    });
+}
+
+/// em-metrics on a port of its own that stays the same over restarts.
+pub struct Service {
+    pub port: u16,
+    environment: Vec<(String, String)>,
+    program: Option<Program>,
+}
+
+impl Service {
+    pub fn new(environment: Vec<(String, String)>) -> Self {
+        Self { port: free_port(), environment, program: None }
+    }
+
+    pub fn configure<const N: usize>(&mut self, variables: [(&str, String); N]) {
+        self.environment.extend(variables.map(|(name, value)| (name.to_owned(), value)));
+    }
+
+    pub async fn start(&mut self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_em-metrics"));
+        command
+            .env_clear()
+            .envs(self.environment.clone())
+            .env("HOST", "127.0.0.1")
+            .env("PORT", self.port.to_string())
+            .env("EM_METRICS_NO_AUTH", "1");
+        let (program, _) = Program::start(command, "is listening on").await;
+        self.program = Some(program);
+    }
+
+    pub async fn kill(&mut self) {
+        self.program.take().unwrap().kill().await;
+    }
+
+    pub async fn stop(&mut self) {
+        self.program.take().unwrap().stop().await;
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+}
+
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// A program that `scripts/engines` provides.
+pub fn engine(variable: &str) -> PathBuf {
+    let path = std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run the tests by scripts/test, or eval \"$(scripts/engines)\" first")
+    });
+    assert!(Path::new(&path).exists(), "{variable}={path} is not there");
+    path.into()
+}
+
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(30)).build().unwrap()
+}
