@@ -4,8 +4,9 @@ use std::net::SocketAddr;
 
 use em_metrics::cli::serve::Service;
 use em_metrics::config::Config;
-use em_metrics::domain::{Clock, Timestamp};
-use em_metrics::storage::Store;
+use em_metrics::domain::{Clock, Deployment, Incident, Timestamp};
+use em_metrics::metrics::SeriesTotal;
+use em_metrics::storage::{Filter, Store};
 use em_metrics::telemetry::OwnMetrics;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -28,6 +29,15 @@ pub struct App {
     serving: JoinHandle<()>,
     // last: dropped when nothing uses it any more
     pub database: Database,
+}
+
+/// All that the store holds, to be compared before and after.
+#[derive(Debug, PartialEq)]
+pub struct Stored {
+    journal: i64,
+    series: Vec<SeriesTotal>,
+    deployments: Vec<Deployment>,
+    incidents: Vec<Incident>,
 }
 
 /// An answer, read to its end.
@@ -92,6 +102,29 @@ impl App {
         Answer::of(self.request(Method::POST, path).json(&body)).await
     }
 
+    /// Sends what must be refused with this problem and leave no trace; the pointers of its `errors`.
+    pub async fn refuses(&self, request: reqwest::RequestBuilder, status: u16, name: &str) -> Vec<String> {
+        let before = self.stored().await;
+        let answer = Answer::of(request).await;
+        let pointers = answer.expect_problem(status, name);
+        assert_eq!(self.stored().await, before, "a trace of {}", answer.text);
+        pointers
+    }
+
+    pub async fn refuses_post(&self, path: &str, body: Value, status: u16, name: &str) -> Vec<String> {
+        self.refuses(self.request(Method::POST, path).json(&body), status, name).await
+    }
+
+    pub async fn stored(&self) -> Stored {
+        let everything = Filter { limit: u16::MAX, ..Filter::default() };
+        Stored {
+            journal: self.store.journal_len().await.unwrap(),
+            series: self.store.series().await.unwrap(),
+            deployments: self.store.list_deployments(&everything).await.unwrap().items,
+            incidents: self.store.list_incidents(&everything).await.unwrap().items,
+        }
+    }
+
     /// A total as `/metrics` shows it to a person: the first line that begins with `series`.
     pub async fn metric(&self, series: &str) -> Option<f64> {
         let text = self.get("/metrics").await.text;
@@ -113,6 +146,13 @@ impl Answer {
 
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).map(|value| value.to_str().unwrap()).unwrap_or_default()
+    }
+
+    /// Where the `Link` header leads, if there is a next page.
+    pub fn next_page(&self) -> Option<String> {
+        let link = self.headers.get("link")?.to_str().unwrap();
+        let target = link.strip_prefix('<').and_then(|link| link.strip_suffix(">; rel=\"next\""));
+        Some(target.unwrap_or_else(|| panic!("not a link to the next page: {link}")).to_owned())
     }
 
     /// The body, of an answer with this status.

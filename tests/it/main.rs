@@ -6,6 +6,7 @@
 #[macro_use]
 mod engine;
 mod app;
+mod exact;
 mod http;
 mod layers;
 mod readme;
