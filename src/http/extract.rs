@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
+use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
@@ -119,6 +120,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let query = parts.uri.query().unwrap_or_default();
+        // the parser would put U+FFFD where it cannot decode: a name that nobody sent
+        let garbled = |pair: &&str| percent_decode_str(pair).decode_utf8().is_err();
+        if let Some(pair) = query.split('&').find(garbled) {
+            let name = pair.split('=').next().unwrap_or_default();
+            return Err(Problem::field(format!("/{name}"), "not UTF-8 when percent-decoded"));
+        }
         Ok(Self { pairs: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(), known: Vec::new() })
     }
 }
