@@ -240,16 +240,20 @@ fn possible(
     command: &Command,
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
-    // A caller that sent `date` wants to read about `date`.
+    // A caller that sent `date` wants to read about `date`, and never about a field that it did not send.
     let pointer = |field: &'static str| if matches!(command.change, Change::Open(_)) { field } else { "/date" };
+    let restored = match &command.change {
+        Change::Open(opening) if opening.restored_at.is_none() && opening.finished_at.is_some() => "/finished_at",
+        _ => pointer("/restored_at"),
+    };
     let mut findings = Findings::default();
     not_in_the_future(pointer("/started_at"), Some(after.started_at), context, &mut findings);
-    not_in_the_future(pointer("/restored_at"), after.restored_at, context, &mut findings);
+    not_in_the_future(restored, after.restored_at, context, &mut findings);
     if after.finished_at != after.restored_at {
         not_in_the_future(pointer("/finished_at"), after.finished_at, context, &mut findings);
         in_order(pointer("/finished_at"), after.finished_at, "restored_at", after.restored_at, &mut findings);
     }
-    in_order(pointer("/restored_at"), after.restored_at, "started_at", Some(after.started_at), &mut findings);
+    in_order(restored, after.restored_at, "started_at", Some(after.started_at), &mut findings);
     // An incident may begin while its deployment is still rolling out, but not before that began.
     let newly_linked = before.is_none_or(|before| before.deployment_id.is_none());
     if newly_linked && let Some(linked) = linked {
