@@ -1,6 +1,7 @@
 //! The contract, path by path.
 
 mod deployments;
+mod incidents;
 
 use em_metrics::domain::Name;
 use serde_json::Value;
