@@ -1,18 +1,18 @@
 //! What comes in, typed, or a problem document: the one JSON extractor, ids in paths, query parameters.
 
-use std::time::Duration;
-
-use axum::body::Bytes;
+use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
+use axum::http::header;
 use axum::http::request::Parts;
-use axum::http::{StatusCode, header};
+use http_body_util::BodyExt as _;
 use percent_encoding::percent_decode_str;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use super::AppState;
 use super::error::{self, Problem};
-use crate::domain::{Name, Timestamp};
+use crate::domain::{FieldProblem, Name, Timestamp};
 
 /// A JSON object. No body at all is `{}`; unknown fields are ignored, because senders grow.
 #[derive(Debug)]
@@ -34,19 +34,39 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     }
 }
 
-async fn read(request: Request, state: &AppState) -> Result<Bytes, Problem> {
-    let patience: Duration = state.request_timeout;
-    let limit = state.body_limit;
-    match tokio::time::timeout(patience, Bytes::from_request(request, state)).await {
-        Err(_) => {
-            Err(Problem::new(&error::TIMEOUT, format!("the body did not arrive within {} s", patience.as_secs())))
-        }
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(rejection)) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            Err(Problem::new(&error::TOO_LARGE, format!("the body is larger than {limit} bytes")))
-        }
-        Ok(Err(_)) => Err(Problem::new(&error::NOT_JSON, "the body broke off")),
+/// How much of a body over the limit is read and dropped: a client that writes before it reads would
+/// otherwise see a broken connection instead of the answer.
+const LINGER_BYTES: u64 = 32 * 1024 * 1024;
+
+async fn read(request: Request, state: &AppState) -> Result<Vec<u8>, Problem> {
+    let (patience, limit) = (state.request_timeout, state.body_limit as u64);
+    let deadline = tokio::time::Instant::now() + patience;
+    let too_large = || Problem::new(&error::TOO_LARGE, format!("the body is larger than {limit} bytes"));
+    let announced = request.body().size_hint().lower();
+    let asks_first = request.headers().contains_key(header::EXPECT);
+    if announced > limit && (asks_first || announced > LINGER_BYTES) {
+        return Err(too_large());
     }
+    let mut body = request.into_body();
+    let (mut kept, mut seen) = (Vec::new(), 0);
+    while seen <= LINGER_BYTES {
+        let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => frame,
+            _ if seen > limit => break,
+            Ok(Some(Err(_))) => return Err(Problem::new(&error::NOT_JSON, "the body broke off")),
+            Err(_) => {
+                let detail = format!("the body did not arrive within {} s", patience.as_secs());
+                return Err(Problem::new(&error::TIMEOUT, detail));
+            }
+        };
+        let data = frame.into_data().unwrap_or_default();
+        seen += data.len() as u64;
+        if seen <= limit {
+            kept.extend_from_slice(&data);
+        }
+    }
+    if seen > limit { Err(too_large()) } else { Ok(kept) }
 }
 
 fn is_json(content_type: Option<&header::HeaderValue>) -> bool {
@@ -58,26 +78,44 @@ fn is_json(content_type: Option<&header::HeaderValue>) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let not_json = |failure: serde_json::Error| Problem::new(&error::NOT_JSON, failure.to_string());
+    // by itself the derived code would also take a list, and its items for the fields in their order
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        serde_json::from_slice::<IgnoredAny>(body).map_err(not_json)?;
+        return Err(Problem::field("", "the body must be a JSON object"));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|failure| {
-        let pointer = pointer(failure.path());
-        problem(&failure.into_inner(), pointer)
-    })?;
-    json.end().map_err(|failure| problem(&failure, String::new()))?;
-    Ok(value)
+    match serde_path_to_error::deserialize(&mut json) {
+        Ok(value) => json.end().map(|()| value).map_err(not_json),
+        Err(failure) if failure.inner().classify() == serde_json::error::Category::Data => {
+            Err(Problem::fields(&error::INVALID, bad_fields::<T>(body, failure).map_err(not_json)?))
+        }
+        Err(failure) => Err(not_json(failure.into_inner())),
+    }
 }
 
-fn problem(failure: &serde_json::Error, pointer: String) -> Problem {
-    if failure.classify() != serde_json::error::Category::Data {
-        return Problem::new(&error::NOT_JSON, failure.to_string());
+/// Everything that is wrong with an object, not only what was met first.
+fn bad_fields<T: DeserializeOwned>(
+    body: &[u8],
+    first: serde_path_to_error::Error<serde_json::Error>,
+) -> Result<Vec<FieldProblem>, serde_json::Error> {
+    let mut fields: serde_json::Map<_, _> = serde_json::from_slice(body)?;
+    let mut found = Vec::new();
+    // a field is wrong once: without it the others are looked at
+    while let Err(failure) = serde_path_to_error::deserialize::<_, T>(Value::Object(fields.clone())) {
+        let Some(Segment::Map { key }) = failure.path().iter().next() else { break };
+        if fields.remove(key).is_none() {
+            break;
+        }
+        found.push(FieldProblem::new(pointer(failure.path()), failure.inner().to_string()));
     }
-    // the place in the text helps nobody who has a pointer
-    let words = failure.to_string();
-    let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words);
-    if pointer.is_empty() {
-        return Problem::field(pointer, format!("the body must be a JSON object: {words}"));
+    if found.is_empty() {
+        // that it is given twice cannot be seen in a map
+        let words = first.into_inner().to_string();
+        let name = words.split('`').nth(1).filter(|_| words.starts_with("duplicate field"));
+        found.push(FieldProblem::new(name.map(|name| format!("/{name}")).unwrap_or_default(), words.clone()));
     }
-    Problem::field(pointer, words)
+    Ok(found)
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
