@@ -10,3 +10,4 @@ mod exact;
 mod http;
 mod layers;
 mod readme;
+mod wire;

@@ -1,6 +1,8 @@
 //! The contract, path by path.
 
+mod body;
 mod deployments;
+mod extract;
 mod incidents;
 
 use em_metrics::domain::Name;
