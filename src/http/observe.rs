@@ -15,6 +15,7 @@ use tracing::Instrument as _;
 
 use super::AppState;
 use super::error::{self, Problem};
+use crate::export::asks_like_a_scraper;
 use crate::telemetry::{continue_trace, instruments};
 
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -56,13 +57,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Peer {
 
 impl Peer {
     /// A name for a scraper of `/metrics`, to know what it has been shown; `None` for a person.
+    /// Scrapers keep their connection, one for each job: that tells apart two of them on one machine, or
+    /// behind one address translation.
     pub fn scraper(self, headers: &HeaderMap) -> Option<String> {
         let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok()).unwrap_or_default();
         let accept = text(header::ACCEPT);
-        let scraping = headers.contains_key("x-prometheus-scrape-timeout-seconds")
-            || accept.contains("openmetrics-text")
-            || accept.contains("version=0.0.4");
-        let address = self.0.map(|peer| peer.ip().to_string()).unwrap_or_default();
+        let scraping = headers.contains_key("x-prometheus-scrape-timeout-seconds") || asks_like_a_scraper(accept);
+        let address = self.0.map(|peer| peer.to_string()).unwrap_or_default();
         scraping.then(|| format!("{address} {}", text(header::USER_AGENT)))
     }
 }

@@ -17,8 +17,9 @@ use tower::ServiceExt as _;
 
 use super::observe::Peer;
 
-/// How long a client may take to send a request's headers, and how long an idle connection is kept.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a client may take to send a request's headers, and how long an idle connection is kept: longer
+/// than the minute between two scrapes.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// Together with the header timeout, what a client can make us hold before it has said anything.
 const HEADER_BYTES: usize = 32 * 1024;
 

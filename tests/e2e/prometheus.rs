@@ -108,6 +108,7 @@ impl Collector {
             .arg(format!("--config={}", project("tests/e2e/collector/config.yaml").display()))
             .env("OTLP_GRPC", format!("127.0.0.1:{}", self.grpc))
             .env("OTLP_HTTP", format!("127.0.0.1:{}", self.http))
+            .env("HEALTH", format!("127.0.0.1:{}", free_port()))
             .env("PROMETHEUS_OTLP_URL", &self.prometheus);
         let (program, _) = Program::start(command, "Everything is ready").await;
         self.program = Some(program);

@@ -6,6 +6,7 @@
 #[macro_use]
 mod engine;
 mod app;
+mod cli;
 mod exact;
 mod http;
 mod layers;
