@@ -21,8 +21,16 @@ pub enum Engine {
 
 /// Where the facts of one test are; gone when it ends.
 pub enum Database {
-    Sqlite { folder: TempDir },
-    Postgres { name: String },
+    Sqlite {
+        folder: TempDir,
+    },
+    Postgres {
+        name: String,
+    },
+    /// Somebody else's PostgreSQL database, used as well.
+    Shared {
+        name: String,
+    },
 }
 
 /// Each of the tests, on each of the engines. A test left off its file's list is dead code and fails the build.
@@ -63,10 +71,20 @@ impl Engine {
 }
 
 impl Database {
+    /// For another replica on the same database.
+    pub fn shared(&self) -> Self {
+        match self {
+            Self::Sqlite { .. } => panic!("SQLite is for one process"),
+            Self::Postgres { name } | Self::Shared { name } => Self::Shared { name: name.clone() },
+        }
+    }
+
     pub fn configure(&self, config: &mut Config) {
         match self {
             Self::Sqlite { folder } => config.storage.sqlite_db = sqlite_file(folder),
-            Self::Postgres { name } => config.storage.database_url = Some(url_of(name).into()),
+            Self::Postgres { name } | Self::Shared { name } => {
+                config.storage.database_url = Some(url_of(name).into());
+            }
         }
     }
 }

@@ -11,4 +11,5 @@ mod exact;
 mod http;
 mod layers;
 mod readme;
+mod replicas;
 mod wire;

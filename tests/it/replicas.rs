@@ -1,0 +1,82 @@
+//! Several processes on one PostgreSQL: one fact, one count, one exporter.
+
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::app::App;
+use crate::engine::Engine;
+
+async fn two() -> (App, App) {
+    let first = Engine::Postgres.app().await;
+    let second = App::start(first.database.shared(), |_| ()).await;
+    (first, second)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_id_at_the_same_moment_is_one_fact_and_one_count() {
+    let (first, second) = two().await;
+    for n in 0..20 {
+        let body = json!({"id": n.to_string(), "project_id": "shop", "first_commit_at": "2026-06-15T10:00:00Z"});
+        let both = [&first, &second, &first, &second].map(|app| app.post("/deployments", body.clone()));
+        let answers = join_all(both).await;
+        let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 200, 200, 201], "{answers:?}");
+    }
+    for app in [&first, &second] {
+        assert_eq!(app.metric("deployment_started_total{").await, Some(20.0));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn numbers_given_by_two_replicas_at_once_are_unique() {
+    let (first, second) = two().await;
+    let opened = (0..60).map(|n| {
+        let app = if n % 2 == 0 { &first } else { &second };
+        app.post("/incidents", json!({"project_id": "shop"}))
+    });
+    let answers = join_all(opened).await;
+    let ids: BTreeSet<_> = answers.iter().map(|answer| answer.expect(201)["id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids, (1..=60).map(|n| format!("incident_shop_{n}")).collect());
+    assert_eq!(second.metric("incident_count_total{").await, Some(60.0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn totals_of_new_projects_survive_two_replicas_that_first_see_them_together() {
+    let (first, second) = two().await;
+    let told = (0..80).map(|n| {
+        let app = if n % 2 == 0 { &first } else { &second };
+        let project = format!("project-{}", n / 4);
+        let body = json!({
+            "id": n.to_string(), "project_id": project, "first_commit_at": "2026-06-15T10:00:00Z",
+            "deployed_at": "2026-06-15T11:00:00Z",
+        });
+        app.post("/deployments", body)
+    });
+    for answer in join_all(told).await {
+        answer.expect(201);
+    }
+    let series = first.store.series().await.unwrap();
+    assert_eq!(series, second.store.series().await.unwrap());
+    assert_eq!(series.len(), 20 * em_metrics::metrics::CATALOGUE.len());
+    let deployed = series.iter().filter(|s| s.metric == em_metrics::metrics::Metric::DeploymentFrequency);
+    assert!(deployed.clone().all(|series| series.count == 4), "{series:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_them_exports_and_the_other_takes_over() {
+    let (first, second) = two().await;
+    assert!(first.store.lead().await.unwrap());
+    assert!(first.store.lead().await.unwrap(), "a leader stays the leader");
+    assert!(!second.store.lead().await.unwrap());
+    assert_eq!(first.store.instance_id().await.unwrap(), second.store.instance_id().await.unwrap());
+    let _database = first.stop().await;
+    // its lock goes with its connection, which the server may notice a moment later
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while !second.store.lead().await.unwrap() {
+        assert!(tokio::time::Instant::now() < deadline, "nobody took over");
+        tokio::task::yield_now().await;
+    }
+}
