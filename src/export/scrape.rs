@@ -14,8 +14,12 @@ use crate::metrics::SeriesTotal;
 use crate::storage::{self, Store};
 use crate::telemetry::OwnMetrics;
 
-/// All scrapers are one consumer to the store: its mark is the greatest that any of them has been shown.
+/// All scrapers are one consumer to the store: its mark is the greatest that any of them has surely read.
 const CONSUMER: &str = "scrape";
+
+/// A page is known to have been read when its connection asks again. A scraper that opens a new connection each
+/// time never does; its pages count as read after this.
+const READ_AFTER_MICROS: i64 = 60 * 1_000_000;
 
 /// What answers `GET /metrics`. Cheap to clone; clones share what they know of the scrapers.
 #[derive(Debug, Clone)]
@@ -36,10 +40,7 @@ impl Totals {
         if let Some(scraper) = scraper {
             let mark = self.mark(scraper, &series, now).await?;
             let shown = snapshot::show(series, mark);
-            if self.scrapers().persisted.is_none_or(|persisted| persisted < shown.mark) {
-                self.store.set_announced(CONSUMER, shown.mark).await?;
-            }
-            self.scrapers().remember(scraper, shown.mark);
+            self.scrapers().remember(scraper, shown.mark, now);
             series = shown.series;
         }
         let own = self.own.clone();
@@ -53,13 +54,25 @@ impl Totals {
         Ok(blocking(text).await)
     }
 
+    /// What this scraper has surely read; the store remembers it for those it does not know.
     async fn mark(&self, scraper: &str, series: &[SeriesTotal], now: Timestamp) -> Result<i64, storage::Error> {
-        let known = self.scrapers().mark(scraper);
-        if let Some(mark) = known {
-            return Ok(mark);
+        let (read, persisted) = self.scrapers().read(scraper, now);
+        let persisted = match persisted {
+            Some(persisted) => Some(persisted),
+            None => self.store.announced(CONSUMER).await?,
+        };
+        let mark = match (read, persisted) {
+            (Some(Read::ByThis(mark)), _) => mark,
+            (Some(Read::ByAnother(mark)), Some(persisted)) => mark.max(persisted),
+            (Some(Read::ByAnother(mark)), None) => mark,
+            (None, Some(persisted)) => persisted,
+            (None, None) => snapshot::first_mark(series, now),
+        };
+        if persisted.is_none_or(|persisted| persisted < mark) {
+            self.store.set_announced(CONSUMER, mark).await?;
         }
-        let persisted = self.store.announced(CONSUMER).await?;
-        Ok(persisted.unwrap_or_else(|| snapshot::first_mark(series, now)))
+        self.scrapers().persisted = persisted.max(Some(mark));
+        Ok(mark)
     }
 
     fn scrapers(&self) -> MutexGuard<'_, Scrapers> {
@@ -67,34 +80,52 @@ impl Totals {
     }
 }
 
-/// The marks of the scrapers that this process has seen.
+/// The pages that this process has handed out.
 #[derive(Debug, Default)]
 struct Scrapers {
-    /// Hashed, because the caller chooses how long its name is. The least recently seen comes first.
-    marks: Vec<(u64, i64)>,
+    /// The least recently asked for comes first.
+    pages: Vec<Page>,
     hasher: RandomState,
-    /// The store's mark is at least this.
+    /// What the store is known to hold.
     persisted: Option<i64>,
+}
+
+/// The last page of one scraper.
+#[derive(Debug)]
+struct Page {
+    /// Hashed, because the caller chooses how long its name is.
+    scraper: u64,
+    mark: i64,
+    at: Timestamp,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Read {
+    ByThis(i64),
+    ByAnother(i64),
 }
 
 impl Scrapers {
     const MOST: usize = 64;
 
-    fn mark(&self, scraper: &str) -> Option<i64> {
+    /// What has been read, and what the store holds of it.
+    fn read(&self, scraper: &str, now: Timestamp) -> (Option<Read>, Option<i64>) {
         let key = self.hasher.hash_one(scraper);
-        self.marks.iter().find(|(known, _)| *known == key).map(|(_, mark)| *mark)
+        // it asks again: so it got the page before
+        let own = self.pages.iter().find(|page| page.scraper == key).map(|page| Read::ByThis(page.mark));
+        let old = self.pages.iter().filter(|page| now.micros_since(page.at) >= READ_AFTER_MICROS);
+        (own.or_else(|| old.map(|page| page.mark).max().map(Read::ByAnother)), self.persisted)
     }
 
-    fn remember(&mut self, scraper: &str, mark: i64) {
-        let key = self.hasher.hash_one(scraper);
+    fn remember(&mut self, scraper: &str, mark: i64, at: Timestamp) {
+        let scraper = self.hasher.hash_one(scraper);
         // Of two answers given at once the earlier may come to be remembered last.
-        let mark = mark.max(self.mark(scraper).unwrap_or(0));
-        self.marks.retain(|(known, _)| *known != key);
-        if self.marks.len() == Self::MOST {
-            self.marks.remove(0);
+        let before = self.pages.iter().find(|page| page.scraper == scraper).map_or(0, |page| page.mark);
+        self.pages.retain(|page| page.scraper != scraper);
+        if self.pages.len() == Self::MOST {
+            self.pages.remove(0);
         }
-        self.marks.push((key, mark));
-        self.persisted = self.persisted.max(Some(mark));
+        self.pages.push(Page { scraper, mark: mark.max(before), at });
     }
 }
 
@@ -157,17 +188,44 @@ mod tests {
         assert!(text.contains("em_metrics_export_cycles_total 2\n") && text.ends_with("# EOF\n"), "{text}");
     }
 
+    #[tokio::test]
+    async fn a_page_that_was_perhaps_not_read_does_not_take_the_0_from_the_next_connection() {
+        let bench = Bench::new().await;
+        let page = Totals::new(bench.store.clone(), bench.own.clone());
+        shown(&page, Some("first connection")).await;
+        bench.deploy("shop").await;
+        assert_eq!(shown(&page, Some("first connection")).await.as_deref(), Some("0"));
+        // it timed out, and the scraper connects anew
+        assert_eq!(shown(&page, Some("second connection")).await.as_deref(), Some("0"));
+        assert_eq!(shown(&page, Some("second connection")).await.as_deref(), Some("1"));
+        assert_eq!(shown(&page, Some("third connection")).await.as_deref(), Some("1"));
+    }
+
+    #[tokio::test]
+    async fn a_scraper_with_a_new_connection_each_time_sees_the_value_after_a_minute() {
+        let bench = Bench::new().await;
+        let page = Totals::new(bench.store.clone(), bench.own.clone());
+        shown(&page, Some("0")).await;
+        bench.deploy("shop").await;
+        let mut seen = Vec::new();
+        for scrape in 1..=6 {
+            let text = page.text(Some(&scrape.to_string()), Format::Text, at(1_000 + 15 * scrape)).await.unwrap();
+            seen.push(value(&text).unwrap().to_owned());
+        }
+        assert_eq!(seen, ["0", "0", "0", "0", "1", "1"]);
+    }
+
     #[test]
     fn only_so_many_scrapers_are_remembered() {
         let mut scrapers = Scrapers::default();
         for i in 0..64 {
-            scrapers.remember(&i.to_string(), i);
+            scrapers.remember(&i.to_string(), i, at(0));
         }
-        scrapers.remember("0", 70);
-        scrapers.remember("0", 5);
-        scrapers.remember("new", 71);
-        assert_eq!(scrapers.marks.len(), 64);
-        assert_eq!((scrapers.mark("0"), scrapers.mark("1"), scrapers.mark("2")), (Some(70), None, Some(2)));
-        assert_eq!(scrapers.persisted, Some(71));
+        scrapers.remember("0", 70, at(0));
+        scrapers.remember("0", 5, at(0));
+        scrapers.remember("new", 71, at(0));
+        assert_eq!(scrapers.pages.len(), 64);
+        let read = |scraper| scrapers.read(scraper, at(1)).0;
+        assert_eq!((read("0"), read("1"), read("2")), (Some(Read::ByThis(70)), None, Some(Read::ByThis(2))));
     }
 }

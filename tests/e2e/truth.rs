@@ -125,7 +125,7 @@ pub async fn send(service: &Service, client: &reqwest::Client, number: usize) {
                 post(service, client, "/incidents", &incident).await;
                 let date = json!({"date": "2026-01-01T12:40:00Z"});
                 post(service, client, &format!("/incidents/{id}/restored?project_id={project}"), &date).await;
-                if number % 2 == 0 {
+                if number.is_multiple_of(2) {
                     post(service, client, &format!("/incidents/{id}/finished?project_id={project}"), &date).await;
                 }
             }

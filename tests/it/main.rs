@@ -2,6 +2,7 @@
 //! `http/` mirrors `src/http` and the URLs.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+#![expect(clippy::float_cmp, reason = "the totals that are compared are whole numbers or exact")]
 
 #[macro_use]
 mod engine;
