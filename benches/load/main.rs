@@ -1,0 +1,129 @@
+//! The load generator behind `scripts/bench`: starts servers, drives them over 127.0.0.1, prints tables.
+//! Durable requests per second, latency, CPU and memory, against a baseline measured in the same run; and
+//! what a start with a million stored facts takes. It judges nothing but correctness: every answer must be
+//! 2xx, and afterwards the store must hold exactly what was answered.
+
+mod client;
+mod machine;
+mod report;
+mod server;
+mod startup;
+mod store;
+mod throughput;
+mod work;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use server::Variant;
+use store::Engine;
+
+/// Described for people in `scripts/bench`.
+#[derive(Debug, Parser)]
+struct Options {
+    /// Measured seconds of each cell; a fifth of it is spent before, to warm up.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// Medians are taken over this many runs, each with fresh servers and fresh databases.
+    #[arg(long, default_value_t = 3)]
+    runs: usize,
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
+    connections: Vec<usize>,
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "sqlite,postgres")]
+    engines: Vec<Engine>,
+    /// Projects that the facts are spread over.
+    #[arg(long, default_value_t = 50)]
+    projects: u64,
+    /// Facts in the store whose opening is measured; 0 leaves that part out.
+    #[arg(long, default_value_t = 1_000_000)]
+    facts: u64,
+    /// Half a second a cell, one run, a tenth of the facts.
+    #[arg(long)]
+    quick: bool,
+    /// Another build to compare with, instead of this one with group commit switched off.
+    #[arg(long, value_name = "EM_METRICS")]
+    against: Option<PathBuf>,
+    /// The build to measure, instead of the one made together with this program.
+    #[arg(long, value_name = "EM_METRICS", default_value = env!("CARGO_BIN_EXE_em-metrics"))]
+    binary: PathBuf,
+    /// Where the databases and logs of the run are; taken away at its end.
+    #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
+    folder: PathBuf,
+    /// A server on which databases may be made and dropped.
+    #[arg(long, env = "EM_TEST_POSTGRES", hide_env_values = true)]
+    postgres: Option<String>,
+    /// What `cargo bench` says to its programs; without it (`cargo test --all-targets`) nothing is measured.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Options {
+    /// Measured, and before that spent warming up.
+    fn cell(&self) -> (Duration, Duration) {
+        let measured = Duration::from_secs_f64(self.seconds);
+        (measured, measured / 5)
+    }
+
+    fn variants(&self) -> [Variant; 2] {
+        let ours = Variant { name: "ours".into(), binary: self.binary.clone(), group_commit: true };
+        let baseline = match &self.against {
+            Some(binary) => Variant { name: "against".into(), binary: binary.clone(), group_commit: true },
+            None => Variant { name: "one by one".into(), binary: self.binary.clone(), group_commit: false },
+        };
+        [ours, baseline]
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let options = Options::parse();
+    if !options.bench {
+        println!("nothing measured: see scripts/bench");
+        return Ok(());
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    // whichever way it ends, the servers and the folder go with what holds them
+    tokio::select! {
+        done = run(options) => done,
+        _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        _ = terminate.recv() => anyhow::bail!("ended from outside"),
+    }
+}
+
+async fn run(mut options: Options) -> anyhow::Result<()> {
+    if options.quick {
+        (options.seconds, options.runs, options.facts) = (0.5, 1, options.facts / 10);
+    }
+    anyhow::ensure!((0.1..=60.0).contains(&options.seconds), "--seconds: expected 0.1 to 60");
+    anyhow::ensure!((1..=20).contains(&options.runs), "--runs: expected 1 to 20");
+    anyhow::ensure!((1..=10_000).contains(&options.projects), "--projects: expected 1 to 10000");
+    anyhow::ensure!(options.connections.iter().all(|n| (1..=1024).contains(n)), "--connections: expected 1 to 1024");
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let folder = tempfile::Builder::new()
+        .prefix("em-metrics-bench.")
+        .tempdir_in(&options.folder)
+        .with_context(|| format!("cannot write in {}", options.folder.display()))?;
+
+    println!("## em-metrics under load\n");
+    println!("{}", machine::describe(folder.path())?);
+    for engine in &options.engines {
+        let databases = match store::Databases::of(*engine, folder.path(), options.postgres.as_deref()).await? {
+            Ok(databases) => databases,
+            Err(why_not) => {
+                println!("### {}\n\nNot measured: {why_not}.\n", engine.name());
+                continue;
+            }
+        };
+        let cells = throughput::measure_all(&options, &databases, folder.path()).await?;
+        println!("{}", report::throughput(&databases, &options, &cells));
+    }
+    if options.facts > 0 {
+        let measured = startup::measure(&options, folder.path()).await?;
+        println!("{}", report::startup(&measured));
+    }
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! Medians, as markdown.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crate::Options;
+use crate::machine::file_system;
+use crate::startup;
+use crate::store::Databases;
+use crate::throughput::{Cell, Request};
+
+/// One line for each request and number of connections: ours, the baseline, and the ratio of the two.
+pub fn throughput(databases: &Databases, options: &Options, cells: &[Cell]) -> String {
+    let baseline = if options.against.is_some() { "the other build" } else { "group commit off" };
+    let mut text = format!("### {}\n\n", databases.engine().name());
+    if let Databases::Postgres { version, data, .. } = databases {
+        let kind = file_system(Path::new(data));
+        let _ = writeln!(text, "Version {version}, fsync on, {kind}; its own CPU and memory are not counted.");
+    }
+    let _ = writeln!(
+        text,
+        "Medians of {} runs of {} s. In brackets: {baseline}.\n\n\
+         | request | connections | per second | ratio | p50 ms | p99 ms | CPU us/request | resident MB |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        options.runs, options.seconds,
+    );
+    for request in Request::ALL {
+        for &connections in &options.connections {
+            let of = |variant: usize, value: fn(&Cell) -> f64| {
+                let mine = cells
+                    .iter()
+                    .filter(|cell| (cell.request, cell.connections, cell.variant) == (request, connections, variant));
+                mine.map(value).collect::<Vec<_>>()
+            };
+            let both = |value: fn(&Cell) -> f64, digits: usize| {
+                format!("{:.digits$} ({:.digits$})", median(of(0, value)), median(of(1, value)))
+            };
+            // of the two in the same run
+            let ratios = of(0, |cell| cell.per_second).into_iter().zip(of(1, |cell| cell.per_second));
+            let _ = writeln!(
+                text,
+                "| {} | {connections} | {} | {:.2} | {} | {} | {} | {} |",
+                request.name(),
+                both(|cell| cell.per_second, 0),
+                median(ratios.map(|(ours, theirs)| ours / theirs).collect()),
+                both(|cell| cell.p50_ms, 2),
+                both(|cell| cell.p99_ms, 2),
+                both(|cell| cell.cpu_micros, 0),
+                both(|cell| cell.resident_mb, 1),
+            );
+        }
+    }
+    text
+}
+
+pub fn startup(measured: &startup::Measured) -> String {
+    let starts = &measured.starts;
+    format!(
+        "### Start-up with {} facts stored\n\n\
+         SQLite, a file of {:.0} MB that is in the page cache; from the start of the process until `/health/ready` \
+         answers, {} starts.\n\n\
+         | what | |\n| --- | ---: |\n\
+         | start-up, median | {:.1} ms |\n| start-up, slowest | {:.1} ms |\n\
+         | resident after the start | {:.1} MB |\n| resident after the load below | {:.1} MB |\n\
+         | `POST /deployments` at 64 connections | {:.0} per second, p99 {:.2} ms |\n",
+        measured.facts,
+        megabytes(measured.file_bytes),
+        starts.len(),
+        starts[starts.len() / 2],
+        starts[starts.len() - 1],
+        measured.resident_after_start_mb,
+        measured.resident_after_load_mb,
+        measured.load_per_second,
+        measured.load_p99_ms,
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "shown without decimals")]
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    match values.as_slice() {
+        [] => f64::NAN,
+        odd if odd.len() % 2 == 1 => odd[middle],
+        even => f64::midpoint(even[middle - 1], even[middle]),
+    }
+}
