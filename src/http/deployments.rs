@@ -237,7 +237,9 @@ pub struct DeployedDeployment {
 #[utoipa::path(post, path = "/deployments/{id}/deployed", tag = "deployments", request_body = DeployedDeployment,
     params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
     responses(
-        (status = 200, body = View), (status = 201, description = "it was made by this call", body = View),
+        (status = 201, description = "it was made by this call", body = View,
+            headers(("Location" = String, description = "where the deployment can be read"))),
+        (status = 200, body = View),
         (status = 400, body = Document), (status = 401, body = Document), (status = 403, body = Document),
         (status = 404, body = Document), (status = 409, body = Document), (status = 413, body = Document),
         (status = 415, body = Document), (status = 422, body = Document), (status = 503, body = Document),

@@ -22,7 +22,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::cors::CorsLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::Authenticator;
@@ -76,15 +76,17 @@ pub use observe::{Meters, Peer};
 
 /// The whole service as a tower service.
 pub fn app(state: AppState) -> Router {
-    let (api, description) = OpenApiRouter::with_openapi(openapi::base())
+    let (api, mut description) = OpenApiRouter::with_openapi(openapi::base())
         .merge(deployments::router())
         .merge(incidents::router())
         .merge(service::router())
         .split_for_parts();
+    openapi::finish(&mut description);
     let api = api.merge(openapi::router(description));
     Router::new()
         .merge(api.clone())
         .nest(resource::VERSIONED, api)
+        .route(&format!("{}/", resource::VERSIONED), axum::routing::get(openapi::lead_to_docs))
         .fallback(async || Problem::of_status(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || Problem::of_status(StatusCode::METHOD_NOT_ALLOWED))
         .layer(DefaultBodyLimit::max(state.body_limit))
@@ -100,11 +102,18 @@ fn cors(origins: &[HeaderValue]) -> tower::util::Either<CorsLayer, tower::layer:
     if origins.is_empty() {
         return tower::util::Either::Right(tower::layer::util::Identity::new());
     }
+    // a list may not hold the asterisk
+    let any = origins.iter().any(|origin| origin == "*");
+    let allowed = if any { AllowOrigin::any() } else { AllowOrigin::list(origins.iter().cloned()) };
     tower::util::Either::Left(
         CorsLayer::new()
-            .allow_origin(origins.to_vec())
+            .allow_origin(allowed)
             .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
-            .allow_headers([axum::http::header::AUTHORIZATION, axum::http::header::CONTENT_TYPE])
+            .allow_headers([
+                axum::http::header::AUTHORIZATION,
+                axum::http::header::CONTENT_TYPE,
+                observe::REQUEST_ID.clone(),
+            ])
             .expose_headers([axum::http::header::LINK, axum::http::header::LOCATION, observe::REQUEST_ID.clone()]),
     )
 }

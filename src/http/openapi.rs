@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use axum::extract::OriginalUri;
 use axum::http::header;
-use axum::response::{IntoResponse as _, Redirect};
+use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
+use utoipa::OpenApi as _;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, InfoBuilder, OpenApi, OpenApiBuilder, ServerBuilder};
+use utoipa::openapi::{
+    ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, ResponseBuilder,
+    ServerBuilder,
+};
 
-use super::AppState;
+use super::{AppState, error};
 
 pub fn base() -> OpenApi {
     let scheme = |scheme| SecurityScheme::Http(HttpBuilder::new().scheme(scheme).build());
@@ -39,14 +44,63 @@ pub fn base() -> OpenApi {
         .build()
 }
 
+/// What every operation has in common and none says for itself.
+pub fn finish(description: &mut OpenApi) {
+    description.merge(AboutItself::openapi());
+    for (path, item) in &mut description.paths.paths {
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            let mut add = |status: &str| {
+                let schema = Ref::from_schema_name("Problem");
+                let response = ResponseBuilder::new().content("application/json", Content::new(Some(schema)));
+                operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.build().into());
+            };
+            add("500");
+            if let Some(RefOr::T(body)) = &mut operation.request_body {
+                add("408");
+                // about something that exists, an empty body says enough
+                body.required = Some(if path.contains("{id}") { Required::False } else { Required::True });
+            }
+            for (status, response) in &mut operation.responses.responses {
+                let RefOr::T(response) = response else { continue };
+                if status.as_str() >= "400"
+                    && let Some(content) = response.content.shift_remove("application/json")
+                {
+                    response.content.insert(error::MEDIA_TYPE.to_owned(), content);
+                }
+            }
+        }
+    }
+}
+
+#[derive(utoipa::OpenApi)]
+#[openapi(paths(get_openapi, get_docs))]
+struct AboutItself;
+
 pub fn router(description: OpenApi) -> Router<AppState> {
-    let description = Arc::new(description);
     let page: Arc<str> = super::docs::page(&description).into();
     Router::new()
-        .route("/openapi.json", get(async move || Json(description.as_ref().clone())))
-        .route(
-            "/docs",
-            get(async move || ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.to_string()).into_response()),
-        )
-        .route("/", get(async || Redirect::temporary("docs")))
+        .route("/openapi.json", get(get_openapi))
+        .route("/docs", get(get_docs))
+        .route("/", get(lead_to_docs))
+        .layer(Extension(Arc::new(description)))
+        .layer(Extension(page))
+}
+
+/// This contract, for machines.
+#[utoipa::path(get, path = "/openapi.json", tag = "service", security(()), responses((status = 200, body = Object)))]
+async fn get_openapi(Extension(description): Extension<Arc<OpenApi>>) -> Json<OpenApi> {
+    Json(description.as_ref().clone())
+}
+
+/// This contract, for people.
+#[utoipa::path(get, path = "/docs", tag = "service", security(()),
+    responses((status = 200, body = String, content_type = "text/html")))]
+async fn get_docs(Extension(page): Extension<Arc<str>>) -> Response {
+    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.to_string()).into_response()
+}
+
+/// Relative, so that it also holds behind a proxy that serves us under a path of its own.
+pub async fn lead_to_docs(OriginalUri(uri): OriginalUri) -> Redirect {
+    let last = uri.path().rsplit('/').next().unwrap_or_default();
+    Redirect::temporary(&if last.is_empty() { "docs".to_owned() } else { format!("{last}/docs") })
 }
