@@ -2,8 +2,13 @@
 
 mod body;
 mod deployments;
+mod error;
 mod extract;
 mod incidents;
+mod metrics;
+mod observe;
+mod openapi;
+mod service;
 
 use em_metrics::domain::Name;
 use serde_json::Value;

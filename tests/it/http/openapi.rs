@@ -1,0 +1,153 @@
+//! The description of the contract: `/openapi.json`, `/docs`.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{Answer, App};
+use crate::engine::Engine;
+
+on_each_engine! {
+    it_is_openapi_3_1,
+    every_path_of_the_contract_is_described,
+    every_described_path_answers_at_both_places,
+    refusals_are_described_as_problem_documents,
+    a_body_is_required_where_a_field_is,
+    people_can_read_it_too,
+}
+
+struct Operation {
+    method: String,
+    path: String,
+    value: Value,
+}
+
+async fn operations(app: &App) -> Vec<Operation> {
+    let description = app.get("/openapi.json").await.expect(200);
+    let mut operations = Vec::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for (method, value) in item.as_object().unwrap() {
+            operations.push(Operation { method: method.to_uppercase(), path: path.clone(), value: value.clone() });
+        }
+    }
+    operations
+}
+
+async fn it_is_openapi_3_1(engine: Engine) {
+    let app = engine.app().await;
+    let answer = app.get("/openapi.json").await;
+    let description = answer.expect(200);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert!(description["openapi"].as_str().unwrap().starts_with("3.1."));
+    assert_eq!(description["info"]["version"], em_metrics::VERSION);
+    let mut ids = BTreeSet::new();
+    for Operation { path, value, .. } in operations(&app).await {
+        let id = value["operationId"].as_str().unwrap().to_owned();
+        assert!(ids.insert(id.clone()), "{id} twice");
+        assert!(!value["summary"].as_str().unwrap().is_empty(), "{id}");
+        assert_eq!(value["tags"].as_array().unwrap().len(), 1, "{id}");
+        let declared: Vec<_> = value["parameters"].as_array().into_iter().flatten().collect();
+        for name in path.split('/').filter_map(|segment| segment.strip_prefix('{')?.strip_suffix('}')) {
+            assert!(declared.iter().any(|p| p["name"] == name && p["in"] == "path" && p["required"] == true), "{id}");
+        }
+    }
+    let mut text = answer.text.as_str();
+    while let Some((_, rest)) = text.split_once(r##""$ref":"#"##) {
+        let (pointer, rest) = rest.split_once('"').unwrap();
+        assert!(description.pointer(pointer).is_some(), "{pointer} leads nowhere");
+        text = rest;
+    }
+}
+
+async fn every_path_of_the_contract_is_described(engine: Engine) {
+    let app = engine.app().await;
+    let mut described: Vec<_> =
+        operations(&app).await.iter().map(|o| format!("{} {} {}", o.method, o.path, o.value["operationId"])).collect();
+    described.sort();
+    insta::allow_duplicates! { insta::assert_snapshot!(described.join("\n").replace('"', ""), @"
+    GET /config get_config
+    GET /deployments list_deployments
+    GET /deployments/{id} get_deployment
+    GET /docs get_docs
+    GET /health get_health
+    GET /health/live get_liveness
+    GET /health/ready get_readiness
+    GET /incidents list_incidents
+    GET /incidents/{id} get_incident
+    GET /metrics get_metrics
+    GET /openapi.json get_openapi
+    GET /problems/{name} get_problem
+    GET /version get_version
+    POST /deployments create_deployment
+    POST /deployments/{id}/deployed deployed_deployment
+    POST /deployments/{id}/failed failed_deployment
+    POST /deployments/{id}/rolled-back rolled_back_deployment
+    POST /incidents create_incident
+    POST /incidents/{id}/finished finished_incident
+    POST /incidents/{id}/restored restored_incident
+    ") };
+}
+
+async fn every_described_path_answers_at_both_places(engine: Engine) {
+    let app = engine.app().await;
+    let start = json!({"id": "conflict", "project_id": "shop", "first_commit_at": "2026-06-15T10:00:00Z"});
+    app.post("/deployments", start).await.expect(201);
+    app.post("/incidents", json!({"id": "conflict", "project_id": "shop"})).await.expect(201);
+    for Operation { method, path, .. } in operations(&app).await {
+        let path = path.replace("{id}", "conflict").replace("{name}", "conflict");
+        let expected = if method == "POST" { 400 } else { 200 };
+        for prefix in ["", "/api/v1"] {
+            let request = app.request(Method::from_bytes(method.as_bytes()).unwrap(), &format!("{prefix}{path}"));
+            let request = if method == "POST" { request.json(&json!([])) } else { request };
+            let answer = Answer::of(request).await;
+            assert_eq!(answer.status, expected, "{method} {prefix}{path}: {}", answer.text);
+        }
+    }
+}
+
+async fn refusals_are_described_as_problem_documents(engine: Engine) {
+    let app = engine.app().await;
+    let problem = json!({"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}});
+    for Operation { method, path, value } in operations(&app).await {
+        let responses = value["responses"].as_object().unwrap();
+        for (status, response) in responses {
+            if status.parse::<u16>().unwrap() >= 400 {
+                assert_eq!(response["content"], problem, "{method} {path} {status}");
+            }
+        }
+        let mut expected = vec!["500"];
+        if value["security"] != json!([{}]) {
+            expected.push("401");
+        }
+        if method == "POST" {
+            expected.extend(["400", "403", "408", "413", "415", "422", "503"]);
+        }
+        if path.contains("{id}") {
+            expected.extend(["400", "404", "409", "503"]);
+        }
+        for status in expected {
+            assert!(responses.contains_key(status), "{method} {path} {status}");
+        }
+    }
+}
+
+async fn a_body_is_required_where_a_field_is(engine: Engine) {
+    let app = engine.app().await;
+    for Operation { method, path, value } in operations(&app).await {
+        let required = value["requestBody"]["required"].as_bool().unwrap_or(false);
+        assert_eq!(required, method == "POST" && !path.contains("{id}"), "{path}");
+    }
+}
+
+async fn people_can_read_it_too(engine: Engine) {
+    let app = engine.app().await;
+    let page = app.get("/docs").await;
+    assert_eq!(page.status, 200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    for Operation { path, value, .. } in operations(&app).await {
+        assert!(page.text.contains(&path), "{path}");
+        assert!(page.text.contains(value["summary"].as_str().unwrap()), "{path}");
+    }
+    assert!(!page.text.contains("<script") && !page.text.contains("http://"), "the page needs no other host");
+}
