@@ -63,8 +63,7 @@ impl Totals {
         };
         let mark = match (read, persisted) {
             (Some(Read::ByThis(mark)), _) => mark,
-            (Some(Read::ByAnother(mark)), Some(persisted)) => mark.max(persisted),
-            (Some(Read::ByAnother(mark)), None) => mark,
+            (Some(Read::ByAnother(mark)), persisted) => persisted.map_or(mark, |persisted| persisted.max(mark)),
             (None, Some(persisted)) => persisted,
             (None, None) => snapshot::first_mark(series, now),
         };

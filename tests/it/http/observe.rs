@@ -71,7 +71,12 @@ async fn answers_are_compressed_for_those_who_ask(engine: Engine) {
 const ORIGIN: &str = "https://dash.example.com";
 
 fn cors_headers(answer: &Answer) -> Vec<&str> {
-    answer.headers.keys().map(|name| name.as_str()).filter(|name| name.starts_with("access-control-")).collect()
+    answer
+        .headers
+        .keys()
+        .map(reqwest::header::HeaderName::as_str)
+        .filter(|name| name.starts_with("access-control-"))
+        .collect()
 }
 
 async fn other_origins_are_not_let_in_by_default(engine: Engine) {
