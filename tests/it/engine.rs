@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use em_metrics::config::Config;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
@@ -84,6 +85,33 @@ impl Database {
             Self::Sqlite { folder } => config.storage.sqlite_db = sqlite_file(folder),
             Self::Postgres { name } | Self::Shared { name } => {
                 config.storage.database_url = Some(url_of(name).into());
+            }
+        }
+    }
+}
+
+/// An accepted change, as the journal keeps it.
+#[derive(Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Entry {
+    pub actor: String,
+    pub kind: String,
+    pub project_id: String,
+    pub entity_id: String,
+}
+
+impl Database {
+    /// The whole journal, oldest first.
+    pub async fn journal(&self) -> Vec<Entry> {
+        let select = "SELECT actor, kind, project_id, entity_id FROM journal ORDER BY seq";
+        match self {
+            Self::Sqlite { folder } => {
+                let options = SqliteConnectOptions::new().filename(sqlite_file(folder)).read_only(true);
+                let mut file = SqliteConnection::connect_with(&options).await.unwrap();
+                sqlx::query_as(select).fetch_all(&mut file).await.unwrap()
+            }
+            Self::Postgres { name } | Self::Shared { name } => {
+                let mut server = PgConnection::connect(&url_of(name)).await.unwrap();
+                sqlx::query_as(select).fetch_all(&mut server).await.unwrap()
             }
         }
     }

@@ -11,6 +11,8 @@ mod cli;
 mod exact;
 mod http;
 mod layers;
+mod races;
 mod readme;
 mod replicas;
+mod restart;
 mod wire;

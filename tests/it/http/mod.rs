@@ -1,5 +1,6 @@
 //! The contract, path by path.
 
+mod access;
 mod body;
 mod deployments;
 mod error;
@@ -9,6 +10,7 @@ mod metrics;
 mod observe;
 mod openapi;
 mod service;
+mod teams;
 
 use em_metrics::domain::Name;
 use serde_json::Value;
