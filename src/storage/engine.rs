@@ -112,7 +112,8 @@ impl Dialect {
                     Column::Json(name) => format!("value -> '{name}' AS {name}"),
                     column => format!("value ->> '{0}' AS {0}", column.name()),
                 });
-                format!("SELECT {} FROM json_each($1)", fields.collect::<Vec<_>>().join(", "))
+                // jsonb_each: json_each would write each row out as text for every column to parse again
+                format!("SELECT {} FROM jsonb_each($1)", fields.collect::<Vec<_>>().join(", "))
             }
             Self::Postgres => {
                 let types = columns.iter().map(|column| match column {
