@@ -1,9 +1,6 @@
 //! `/deployments`: what CI pipelines tell.
 
-use std::collections::HashMap;
-
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -78,9 +75,9 @@ pub struct View {
 }
 
 impl View {
-    fn new(fact: Deployment, incidents: &mut HashMap<(Name, Name), Vec<Name>>) -> Self {
+    fn new(fact: Deployment, incidents: Vec<Name>) -> Self {
         Self {
-            incidents: incidents.remove(&(fact.project_id.clone(), fact.id.clone())).unwrap_or_default(),
+            incidents,
             lead_time_seconds: fact.lead_time_micros().map(seconds),
             duration_seconds: fact.duration_micros().map(seconds),
             id: fact.id,
@@ -105,19 +102,21 @@ impl View {
     }
 }
 
-async fn view(state: &AppState, fact: Deployment) -> Result<View, Problem> {
-    let mut incidents = state.store.incident_ids(std::slice::from_ref(&fact)).await?;
-    Ok(View::new(fact, &mut incidents))
+/// The facts as they are answered, each with its incidents.
+async fn views(state: &AppState, facts: Vec<Deployment>) -> Result<Vec<View>, Problem> {
+    let mut incidents = state.store.incident_ids(&facts).await?;
+    let view = |fact: Deployment| {
+        let linked = incidents.remove(&(fact.project_id.clone(), fact.id.clone())).unwrap_or_default();
+        View::new(fact, linked)
+    };
+    Ok(facts.into_iter().map(view).collect())
 }
 
-async fn answer(state: &AppState, base: &Base, accepted: Accepted<Deployment>) -> Result<Response, Problem> {
-    let created_at =
-        accepted.created.then(|| base.location("deployments", &accepted.fact.id, &accepted.fact.project_id));
-    let view = view(state, accepted.fact).await?;
-    Ok(match created_at {
-        Some(location) => created(location, view),
-        None => axum::Json(view).into_response(),
-    })
+fn answer(base: &Base, (accepted, incidents): (Accepted<Deployment>, Vec<Name>)) -> Response {
+    let Accepted { fact, created: is_new } = accepted;
+    let location = base.location("deployments", &fact.id, &fact.project_id);
+    let view = View::new(fact, incidents);
+    if is_new { created(location, view) } else { axum::Json(view).into_response() }
 }
 
 /// A pipeline started; with `deployed_at` it has also ended well.
@@ -201,7 +200,7 @@ async fn create_deployment(
         change: Change::Start { deployed_at: body.deployed_at },
     };
     let accepted = state.ingest.deployment(identity.name, state.clock.now(), command).await?;
-    answer(&state, &base, accepted).await
+    Ok(answer(&base, accepted))
 }
 
 /// A deployment reached users.
@@ -268,7 +267,7 @@ async fn deployed_deployment(
     let change = Change::Deployed { deployed_at: body.deployed_at, create_if_not_exists };
     let command = Command { id, project_id, details, change };
     let accepted = state.ingest.deployment(identity.name, state.clock.now(), command).await?;
-    answer(&state, &base, accepted).await
+    Ok(answer(&base, accepted))
 }
 
 /// A deployment's pipeline failed before it reached users.
@@ -343,7 +342,7 @@ async fn ended(
 ) -> Result<Response, Problem> {
     let command = Command { id, project_id: target(query, None)?, details: Details::default(), change };
     let accepted = state.ingest.deployment(identity.name, state.clock.now(), command).await?;
-    answer(state, base, accepted).await
+    Ok(answer(base, accepted))
 }
 
 /// List deployments, newest first.
@@ -367,8 +366,7 @@ async fn list_deployments(
     let mut listing = Listing::new(query)?;
     listing.filter.status = status;
     let page = state.store.list_deployments(&listing.filter).await?;
-    let mut incidents = state.store.incident_ids(&page.items).await?;
-    let views: Vec<_> = page.items.into_iter().map(|fact| View::new(fact, &mut incidents)).collect();
+    let views = views(&state, page.items).await?;
     Ok((base.next_link(page.next.as_ref()), axum::Json(views)).into_response())
 }
 
@@ -384,15 +382,12 @@ async fn get_deployment(
     State(state): State<AppState>,
     PathId(id): PathId,
     query: Query,
-) -> Result<(StatusCode, axum::Json<View>), Problem> {
+) -> Result<axum::Json<View>, Problem> {
     let project_id = target(query, None)?;
-    let mut facts = state.store.deployments_with_id(&id, project_id.as_ref()).await?;
-    let Some(fact) = facts.pop() else {
-        return Err(Refusal::NotFound { kind: KIND, id, hint: None }.into());
-    };
-    if !facts.is_empty() {
-        let projects = facts.iter().chain([&fact]).map(|d| d.project_id.to_string()).collect();
-        return Err(ambiguous(KIND, id, projects));
+    let facts = state.store.deployments_with_id(&id, project_id.as_ref()).await?;
+    if facts.len() > 1 {
+        return Err(ambiguous(KIND, id, facts.iter().map(|d| d.project_id.to_string()).collect()));
     }
-    Ok((StatusCode::OK, axum::Json(view(&state, fact).await?)))
+    let found = views(&state, facts).await?.pop();
+    found.map(axum::Json).ok_or_else(|| Refusal::NotFound { kind: KIND, id, hint: None }.into())
 }

@@ -270,12 +270,9 @@ async fn get_incident(
 ) -> Result<axum::Json<View>, Problem> {
     let project_id = target(query, None)?;
     let mut facts = state.store.incidents_with_id(&id, project_id.as_ref()).await?;
-    let Some(fact) = facts.pop() else {
-        return Err(Refusal::NotFound { kind: KIND, id, hint: None }.into());
-    };
-    if !facts.is_empty() {
-        let projects = facts.iter().chain([&fact]).map(|d| d.project_id.to_string()).collect();
-        return Err(ambiguous(KIND, id, projects));
+    if facts.len() > 1 {
+        return Err(ambiguous(KIND, id, facts.iter().map(|i| i.project_id.to_string()).collect()));
     }
-    Ok(axum::Json(fact.into()))
+    let found = facts.pop().map(|fact| axum::Json(fact.into()));
+    found.ok_or_else(|| Refusal::NotFound { kind: KIND, id, hint: None }.into())
 }

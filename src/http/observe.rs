@@ -68,6 +68,26 @@ impl Peer {
     }
 }
 
+/// Counts a request as active, also when its client goes away in the middle.
+struct Active<'a> {
+    meters: &'a Meters,
+    attributes: [KeyValue; 2],
+}
+
+impl<'a> Active<'a> {
+    fn new(meters: &'a Meters, method: &'static str) -> Self {
+        let attributes = [KeyValue::new("http.request.method", method), KeyValue::new("url.scheme", "http")];
+        meters.active.add(1, &attributes);
+        Self { meters, attributes }
+    }
+}
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.meters.active.add(-1, &self.attributes);
+    }
+}
+
 pub async fn observe(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = known_method(request.method());
@@ -90,8 +110,7 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
         continue_trace(&span, |name| request.headers().get(name).and_then(|value| value.to_str().ok()));
     }
 
-    let active = [KeyValue::new("http.request.method", method), KeyValue::new("url.scheme", "http")];
-    state.meters.active.add(1, &active);
+    let active = Active::new(&state.meters, method);
     let work = async {
         if !reading {
             // a write is bounded by how long its body may take and by the writer's patience: to give
@@ -104,7 +123,7 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
         }
     };
     let mut response = work.instrument(span.clone()).await;
-    state.meters.active.add(-1, &active);
+    drop(active);
 
     let status = response.status();
     let _entered = span.enter();

@@ -17,6 +17,7 @@ pub async fn working_set<'a>(
     for fact in tx.deployments(&keyed).await?.into_iter().chain(tx.deployments_by_id(&by_id).await?) {
         working.load_deployment(fact);
     }
+    working.links = tx.incident_ids(working.deployments()).await?;
     let (keyed, by_id) = split(commands.clone().filter_map(incident_of));
     for fact in tx.incidents(&keyed).await?.into_iter().chain(tx.incidents_by_id(&by_id).await?) {
         working.load_incident(fact);

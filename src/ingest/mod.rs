@@ -40,7 +40,7 @@ pub struct Accepted<T> {
 
 #[derive(Debug, Clone)]
 enum Outcome {
-    Deployment(Accepted<Deployment>),
+    Deployment(Accepted<Deployment>, Vec<Name>),
     Incident(Accepted<Incident>),
 }
 
@@ -72,15 +72,16 @@ struct Job {
 }
 
 impl Ingest {
-    /// Records what happened to a deployment. On disk when this returns `Ok`.
+    /// Records what happened to a deployment. On disk when this returns `Ok`, which also has the ids of the
+    /// incidents linked to it: to read them afterwards could fail, and "no" to something on disk is a lie.
     pub async fn deployment(
         &self,
         actor: Name,
         received_at: Timestamp,
         command: deployment::Command,
-    ) -> Result<Accepted<Deployment>, Error> {
+    ) -> Result<(Accepted<Deployment>, Vec<Name>), Error> {
         match self.accept(Command { actor, received_at, action: Action::Deployment(command) }).await? {
-            Outcome::Deployment(accepted) => Ok(accepted),
+            Outcome::Deployment(accepted, incidents) => Ok((accepted, incidents)),
             Outcome::Incident(_) => unreachable!("a command is answered in kind"),
         }
     }
@@ -94,7 +95,7 @@ impl Ingest {
     ) -> Result<Accepted<Incident>, Error> {
         match self.accept(Command { actor, received_at, action: Action::Incident(command) }).await? {
             Outcome::Incident(accepted) => Ok(accepted),
-            Outcome::Deployment(_) => unreachable!("a command is answered in kind"),
+            Outcome::Deployment(..) => unreachable!("a command is answered in kind"),
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use super::{Accepted, Action, Command, Outcome};
 use crate::domain::{Context, Deployment, Incident, Name, Refusal, Timestamp, deployment, incident, teams::Teams};
 use crate::metrics;
-use crate::storage::{Entry, Fact, Totals, Writes};
+use crate::storage::{Entry, Fact, LinkedIds, Totals, Writes};
 
 /// The settings that the rules depend on.
 #[derive(Debug, Clone)]
@@ -99,6 +99,8 @@ impl<T> Table<T> {
 pub struct Working {
     deployments: Table<Deployment>,
     incidents: Table<Incident>,
+    /// The incidents linked to each deployment.
+    pub(super) links: LinkedIds,
     /// Free incident ids of projects whose senders bring none.
     pub(super) numbers: HashMap<Name, VecDeque<Name>>,
     journal: Vec<Entry>,
@@ -114,6 +116,10 @@ impl Working {
         self.incidents.load((fact.project_id.clone(), fact.id.clone()), fact);
     }
 
+    pub fn deployments(&self) -> impl Iterator<Item = &Deployment> {
+        self.deployments.facts()
+    }
+
     /// Deployments whose incidents must be known before they can be deployed.
     pub fn undeployed_with_incidents(&self) -> Vec<&Deployment> {
         self.deployments.facts().filter(|d| d.incident_count > 0 && !d.is_deployed()).collect()
@@ -123,7 +129,11 @@ impl Working {
     pub(super) fn apply(&mut self, command: &Command, rules: &Rules) -> Result<Outcome, Refusal> {
         let context = Context { now: command.received_at, production: &rules.production, teams: &rules.teams };
         match &command.action {
-            Action::Deployment(action) => self.deployment(command, action, &context).map(Outcome::Deployment),
+            Action::Deployment(action) => {
+                let accepted = self.deployment(command, action, &context)?;
+                let key = (accepted.fact.project_id.clone(), accepted.fact.id.clone());
+                Ok(Outcome::Deployment(accepted, self.links.get(&key).cloned().unwrap_or_default()))
+            }
             Action::Incident(action) => self.incident(command, action, &context).map(Outcome::Incident),
         }
     }
@@ -177,7 +187,7 @@ impl Working {
             self.record(command, action.kind(), before.clone().map(Fact::Incident), Fact::Incident(after.clone()));
             let newly_linked = before.as_ref().is_none_or(|before| before.deployment_id.is_none());
             if newly_linked && let Some(linked) = linked {
-                self.link(command, linked, context.now);
+                self.link(command, linked, id, context.now);
             }
             self.store_incident(after.clone());
         }
@@ -185,7 +195,8 @@ impl Working {
     }
 
     /// A deployment gets one more incident; the first may make it a failed change.
-    fn link(&mut self, command: &Command, before: Deployment, now: Timestamp) {
+    fn link(&mut self, command: &Command, before: Deployment, incident: Name, now: Timestamp) {
+        self.links.entry((before.project_id.clone(), before.id.clone())).or_default().push(incident);
         let mut after = before.clone();
         after.incident_count += 1;
         after.updated_at = now;
@@ -259,7 +270,7 @@ impl Working {
 #[cfg(test)]
 impl Working {
     pub fn all_deployments(&self) -> Vec<Deployment> {
-        self.deployments.facts().cloned().collect()
+        self.deployments().cloned().collect()
     }
 
     pub fn all_incidents(&self) -> Vec<Incident> {

@@ -80,6 +80,15 @@ impl Tx<'_> {
         self.select(&SELECT_LINKED, &keys).await
     }
 
+    /// As [`Store::incident_ids`].
+    pub async fn incident_ids<'a>(
+        &mut self,
+        deployments: impl Iterator<Item = &'a Deployment>,
+    ) -> Result<LinkedIds, Error> {
+        let keys = keys_of_linked(deployments);
+        Ok(gathered(self.select(&IDS_LINKED, &keys).await?))
+    }
+
     /// How many incidents each of the projects has; a project without any is absent.
     pub async fn incident_counts(&mut self, projects: &[Key<'_>]) -> Result<HashMap<Name, i64>, Error> {
         let rows: Vec<(Name, i64)> = self.select(&COUNT, projects).await?;
@@ -104,23 +113,29 @@ impl Store {
 
     /// The ids of the incidents linked to each of the deployments, in the order they started.
     /// Asks the database only for deployments that have any.
-    pub async fn incident_ids(&self, deployments: &[Deployment]) -> Result<HashMap<(Name, Name), Vec<Name>>, Error> {
-        let keys: Vec<_> = deployments
-            .iter()
-            .filter(|d| d.incident_count > 0)
-            .map(|d| Linked { deployment_id: &d.id, project_id: &d.project_id })
-            .collect();
-        let mut ids = HashMap::<_, Vec<_>>::new();
+    pub async fn incident_ids(&self, deployments: &[Deployment]) -> Result<LinkedIds, Error> {
+        let keys = keys_of_linked(deployments.iter());
         if keys.is_empty() {
-            return Ok(ids);
+            return Ok(LinkedIds::new());
         }
         let sql: &'static str = IDS_LINKED.of(self.pool.dialect());
         let json = serde_json::to_string(&keys)?;
-        let rows: Vec<(Name, Name, Name)> =
-            on_engine!(self, |pool| sqlx::query_as(sql).bind(&json).fetch_all(pool).await)?;
-        for (project_id, deployment_id, id) in rows {
-            ids.entry((project_id, deployment_id)).or_default().push(id);
-        }
-        Ok(ids)
+        Ok(gathered(on_engine!(self, |pool| sqlx::query_as(sql).bind(&json).fetch_all(pool).await)?))
     }
+}
+
+/// Incident ids by the project and id of their deployment.
+pub type LinkedIds = HashMap<(Name, Name), Vec<Name>>;
+
+fn keys_of_linked<'a>(deployments: impl Iterator<Item = &'a Deployment>) -> Vec<Linked<'a>> {
+    let linked = deployments.filter(|d| d.incident_count > 0);
+    linked.map(|d| Linked { deployment_id: &d.id, project_id: &d.project_id }).collect()
+}
+
+fn gathered(rows: Vec<(Name, Name, Name)>) -> LinkedIds {
+    let mut ids = LinkedIds::new();
+    for (project_id, deployment_id, id) in rows {
+        ids.entry((project_id, deployment_id)).or_default().push(id);
+    }
+    ids
 }

@@ -18,6 +18,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 pub use error::{Error, refused_by_database};
+pub use incidents::LinkedIds;
 pub use journal::{Entry, Fact};
 pub use lists::{Cursor, Filter, IncidentState, Page};
 pub use series::Totals;
