@@ -50,7 +50,8 @@ impl Store {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
-            .connect_with(options.clone())
+            // a statement's undo log stays in memory; it would go through a file in /tmp, if there is one at all
+            .connect_with(options.clone().pragma("temp_store", "memory"))
             .await
             .map_err(|error| Error::Open(format!("cannot open the SQLite file {shown}: {error}")))?;
         migrate(&SQLITE, &write, &format!("the SQLite file {shown}")).await?;
