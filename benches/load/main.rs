@@ -102,6 +102,10 @@ async fn run(mut options: Options) -> anyhow::Result<()> {
     anyhow::ensure!((1..=20).contains(&options.runs), "--runs: expected 1 to 20");
     anyhow::ensure!((1..=10_000).contains(&options.projects), "--projects: expected 1 to 10000");
     anyhow::ensure!(options.connections.iter().all(|n| (1..=1024).contains(n)), "--connections: expected 1 to 1024");
+    // servers are started in a folder of their own
+    for binary in [Some(&mut options.binary), options.against.as_mut()].into_iter().flatten() {
+        *binary = binary.canonicalize().with_context(|| format!("no program at {}", binary.display()))?;
+    }
     let _ = rustls::crypto::ring::default_provider().install_default();
     let folder = tempfile::Builder::new()
         .prefix("em-metrics-bench.")
