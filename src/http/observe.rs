@@ -144,10 +144,14 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
             "request"
         );
     }
-    let mut attributes = vec![
+    let mut attributes = Vec::with_capacity(5);
+    if status.is_server_error() {
+        attributes.push(KeyValue::new("error.type", status.as_str().to_owned()));
+    }
+    attributes.extend([
         KeyValue::new("http.request.method", method),
         KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
-    ];
+    ]);
     // an unknown path is no route: anybody can make up as many as they like
     attributes.extend(route.map(|route| KeyValue::new("http.route", route)));
     attributes.push(KeyValue::new("url.scheme", "http"));

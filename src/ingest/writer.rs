@@ -143,7 +143,11 @@ impl Writer {
     async fn transact(&self, commands: &[&Command]) -> Result<Vec<Result<Outcome, Error>>, storage::Error> {
         let mut tries = 0;
         loop {
-            match self.try_once(commands).await {
+            let started = tokio::time::Instant::now();
+            let outcome = self.try_once(commands).await;
+            let failure = outcome.as_ref().err().map(|error| KeyValue::new("error.type", error.kind()));
+            self.meters.commit_duration.record(started.elapsed().as_secs_f64(), failure.as_slice());
+            match outcome {
                 Err(storage::Error::Contended(error)) if tries < TRIES => {
                     tries += 1;
                     tracing::debug!(%error, tries, "writers met; trying again");
@@ -157,7 +161,6 @@ impl Writer {
     }
 
     async fn try_once(&self, commands: &[&Command]) -> Result<Vec<Result<Outcome, Error>>, storage::Error> {
-        let started = tokio::time::Instant::now();
         let mut tx = self.store.begin().await?;
         let mut working = load::working_set(&mut tx, commands.iter().copied()).await?;
         let outcomes =
@@ -165,7 +168,6 @@ impl Writer {
         if let Some(writes) = working.writes() {
             tx.write(&writes).await?;
             tx.commit().await?;
-            self.meters.commit_duration.record(started.elapsed().as_secs_f64(), &[]);
         }
         Ok(outcomes)
     }

@@ -16,6 +16,18 @@ pub enum Error {
     Open(String),
 }
 
+impl Error {
+    /// One word for it, for metrics.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Contended(_) => "contended",
+            Self::Unavailable(_) => "unavailable",
+            Self::Unreadable(_) => "unreadable",
+            Self::Open(_) => "open",
+        }
+    }
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         let contended = error.as_database_error().is_some_and(|db| {

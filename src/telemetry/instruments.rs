@@ -143,6 +143,17 @@ impl Own {
     }
 }
 
+/// The service's own instruments as the README shows them.
+pub fn table_markdown() -> String {
+    let mut lines =
+        vec!["| instrument | unit | attributes | what |".to_owned(), "| --- | --- | --- | --- |".to_owned()];
+    lines.extend(ALL.iter().map(|own| {
+        let attributes: Vec<_> = own.attributes.iter().map(|attribute| format!("`{attribute}`")).collect();
+        format!("| `{}` | `{}` | {} | {} |", own.name, own.unit, attributes.join(", "), own.help)
+    }));
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,6 +8,7 @@ fn the_readme_shows_the_catalogue_and_the_configuration() {
     let readme = std::fs::read_to_string(&path).unwrap();
     let fresh = with_table(&readme, "metrics", &em_metrics::metrics::table_markdown());
     let fresh = with_table(&fresh, "configuration", &em_metrics::config::table_markdown());
+    let fresh = with_table(&fresh, "own metrics", &em_metrics::telemetry::instruments::table_markdown());
     if std::env::var_os("EM_UPDATE").is_some() {
         std::fs::write(&path, fresh).unwrap();
         return;
