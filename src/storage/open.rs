@@ -21,6 +21,10 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// How long a request may wait for a connection before the answer is 503.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Rows that the writing connection may be ahead of whoever asked for them: with fewer than a batch it
+/// stops in the middle and has to be woken again.
+const ROWS: usize = 512;
+
 impl Store {
     /// Opens the configured store and brings its schema up to date.
     pub async fn open(config: &config::Storage) -> Result<Self, Error> {
@@ -51,7 +55,7 @@ impl Store {
             .max_lifetime(None)
             .test_before_acquire(false)
             // a statement's undo log stays in memory; it would go through a file in /tmp, if there is one at all
-            .connect_with(options.clone().pragma("temp_store", "memory"))
+            .connect_with(options.clone().pragma("temp_store", "memory").row_buffer_size(ROWS))
             .await
             .map_err(|error| Error::Open(format!("cannot open the SQLite file {shown}: {error}")))?;
         migrate(&SQLITE, &write, &format!("the SQLite file {shown}")).await?;
