@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
+use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -54,6 +55,14 @@ impl Store {
             .idle_timeout(None)
             .max_lifetime(None)
             .test_before_acquire(false)
+            // On a full disk SQLite ends the transaction by itself, and sqlx goes on counting it as open:
+            // every later one would fail. The ping waits for the roll-back that is still on its way.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
             // a statement's undo log stays in memory; it would go through a file in /tmp, if there is one at all
             .connect_with(options.clone().pragma("temp_store", "memory").row_buffer_size(ROWS))
             .await
@@ -133,3 +142,7 @@ fn lock(path: &Path) -> Result<File, Error> {
         Err(TryLockError::Error(error)) => Err(Error::Open(format!("cannot lock {shown}: {error}"))),
     }
 }
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;
