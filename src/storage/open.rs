@@ -125,7 +125,8 @@ where
 /// One process to a file: a second one would export the same totals under the same name.
 fn lock(path: &Path) -> Result<File, Error> {
     let shown = path.display();
-    let mut lock_path = path.as_os_str().to_owned();
+    // by whatever name: SQLite follows links, and so must the lock
+    let mut lock_path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).into_os_string();
     lock_path.push(".lock");
     let file = File::options().create(true).write(true).truncate(false).open(&lock_path).map_err(|error| {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -23,3 +23,14 @@ async fn a_transaction_that_sqlite_ended_by_itself_does_not_stop_the_next_one() 
     next.commit().await.unwrap();
     store.close().await;
 }
+
+#[tokio::test]
+async fn a_file_is_locked_under_every_name_it_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, link) = (folder.path().join("facts.db"), folder.path().join("link.db"));
+    let first = Store::open(&storage(&file)).await.unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    let error = Store::open(&storage(&link)).await.unwrap_err().to_string();
+    assert!(error.contains("another em-metrics is using"), "{error}");
+    first.close().await;
+}
