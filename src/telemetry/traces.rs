@@ -21,7 +21,7 @@ use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::registry::LookupSpan;
 
 use super::{Error, instruments};
-use crate::config::{Protocol, Target};
+use crate::config::{Protocol, Target, masked_url};
 
 /// Makes the span a child of the caller's, if the request's headers name one (W3C trace context).
 /// Do it before the span is entered.
@@ -54,7 +54,7 @@ pub(super) fn provider(target: &Target, resource: Resource) -> Result<SdkTracerP
         Protocol::HttpProtobuf => http(target),
         Protocol::Grpc => grpc(target),
     };
-    let exporter = exporter.map_err(|reason| Error::Traces { url: target.url.clone(), reason })?;
+    let exporter = exporter.map_err(|reason| Error::Traces { url: masked_url(&target.url), reason })?;
     let exporter = Watched { exporter, failing: AtomicBool::new(false) };
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
