@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::OriginalUri;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
@@ -62,6 +62,12 @@ pub fn finish(description: &mut OpenApi) {
             }
             for (status, response) in &mut operation.responses.responses {
                 let RefOr::T(response) = response else { continue };
+                // the standard asks for one of each answer, and the status says it as well as any
+                if response.description.is_empty() {
+                    let reason =
+                        status.parse().ok().and_then(|code| StatusCode::from_u16(code).ok()?.canonical_reason());
+                    reason.unwrap_or_default().clone_into(&mut response.description);
+                }
                 if status.as_str() >= "400"
                     && let Some(content) = response.content.shift_remove("application/json")
                 {
