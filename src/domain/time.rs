@@ -22,6 +22,9 @@ pub const FUTURE_LIMIT_MICROS: i64 = 24 * 3600 * SECOND;
 pub const CLOCK_SKEW_MICROS: i64 = 5 * 60 * SECOND;
 
 impl Timestamp {
+    /// 1970-01-01T00:00:00Z
+    pub const EPOCH: Self = Self(0);
+
     /// `None` outside 1970..=9999.
     pub fn from_micros(micros: i64) -> Option<Self> {
         (0..=LAST).contains(&micros).then_some(Self(micros))

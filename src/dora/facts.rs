@@ -1,0 +1,115 @@
+//! The facts as answers need them: small, without names, so that a store, an index in memory or a test can
+//! hand them in.
+
+use crate::domain::{self, Timestamp};
+
+/// A deployment that has ended, well or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deployment {
+    /// When it reached users, or failed before it did.
+    pub at: Timestamp,
+    /// `None`: it failed before it reached users.
+    pub reached: Option<Reached>,
+}
+
+/// What is to be known about a deployment that reached users.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// Microseconds from the first commit, where that is known.
+    pub lead_time: Option<i64>,
+    pub unplanned: bool,
+    /// `None`: it did not fail in use.
+    pub failure: Option<Recovery>,
+}
+
+/// How a deployment that failed in use came out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    Open,
+    /// After so many microseconds.
+    After(i64),
+}
+
+/// An incident as the deployment it is linked to sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Linked {
+    pub started_at: Timestamp,
+    pub restored_at: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Incident {
+    pub started_at: Timestamp,
+    pub restored_at: Option<Timestamp>,
+    pub finished_at: Option<Timestamp>,
+    /// Of the linked deployment, if that has reached users.
+    pub deployed_at: Option<Timestamp>,
+}
+
+impl Recovery {
+    /// From failure to recovery; `None` for a deployment that did not fail in use.
+    ///
+    /// It failed when its first incident started, without incidents when it was deployed. It recovered when it
+    /// was rolled back, or when the last of its incidents was restored, whichever came first. Never negative:
+    /// some are rolled back before anybody opens an incident.
+    pub fn of(
+        deployed_at: Timestamp,
+        rolled_back_at: Option<Timestamp>,
+        linked: impl IntoIterator<Item = Linked>,
+    ) -> Option<Self> {
+        let mut failed_at: Option<Timestamp> = None;
+        // `None`: one of them is not restored
+        let mut all_restored_at = Some(Timestamp::EPOCH);
+        for incident in linked {
+            failed_at = Some(failed_at.map_or(incident.started_at, |first| first.min(incident.started_at)));
+            all_restored_at = all_restored_at.zip(incident.restored_at).map(|(last, restored)| last.max(restored));
+        }
+        let Some(failed_at) = failed_at else {
+            return Some(Self::After(rolled_back_at?.micros_since(deployed_at).max(0)));
+        };
+        let recovered_at = match (rolled_back_at, all_restored_at) {
+            (Some(rolled_back), Some(restored)) => Some(rolled_back.min(restored)),
+            (either, or) => either.or(or),
+        };
+        Some(recovered_at.map_or(Self::Open, |at| Self::After(at.micros_since(failed_at).max(0))))
+    }
+}
+
+impl Deployment {
+    /// `None` for a deployment that has not ended.
+    pub fn of(fact: &domain::Deployment, linked: impl IntoIterator<Item = Linked>) -> Option<Self> {
+        let Some(at) = fact.deployed_at else {
+            return fact.failed_at.map(|at| Self { at, reached: None });
+        };
+        let reached = Reached {
+            lead_time: fact.lead_time_micros(),
+            unplanned: fact.unplanned.unwrap_or(false),
+            failure: Recovery::of(at, fact.rolled_back_at, linked),
+        };
+        Some(Self { at, reached: Some(reached) })
+    }
+}
+
+impl Incident {
+    /// Microseconds; `None` without a deployment that reached users, or when it began before that.
+    pub fn time_to_detect(&self) -> Option<i64> {
+        Some(self.started_at.micros_since(self.deployed_at?)).filter(|micros| *micros >= 0)
+    }
+}
+
+impl From<&domain::Incident> for Incident {
+    fn from(fact: &domain::Incident) -> Self {
+        Self {
+            started_at: fact.started_at,
+            restored_at: fact.restored_at,
+            finished_at: fact.finished_at,
+            deployed_at: fact.deployment_deployed_at,
+        }
+    }
+}
+
+impl From<&domain::Incident> for Linked {
+    fn from(fact: &domain::Incident) -> Self {
+        Self { started_at: fact.started_at, restored_at: fact.restored_at }
+    }
+}

@@ -1,0 +1,15 @@
+//! Answers: exact numbers for a window of time, from facts, by event time. Pure: no I/O, no clock, no async.
+//! The definitions are those of dora.dev, written out beside each block in `keys`.
+
+mod facts;
+pub mod keys;
+mod stats;
+mod tally;
+mod window;
+#[cfg(test)]
+mod window_tests;
+
+pub use facts::{Deployment, Incident, Linked, Reached, Recovery};
+pub use keys::Keys;
+pub use tally::{Answer, MAX_CELLS, Tally, TooMany};
+pub use window::{Calendar, Interval, MAX_BUCKETS, MAX_YEARS, Span, TooWide, Zone};

@@ -1,0 +1,256 @@
+//! Counts facts into the parts of a window, for each group, in whatever order they come.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::ops::Range;
+
+use super::facts::{Deployment, Incident, Recovery};
+use super::keys::{ChangeFailureRate, DeploymentFrequency, Incidents, Keys, Pipelines, RecoveryTime, ReworkRate};
+use super::stats;
+use super::window::{Bucket, Calendar};
+use crate::domain::Timestamp;
+
+/// The most answers that are made: groups times parts of the window.
+pub const MAX_CELLS: usize = 20_000;
+
+/// The answers of one group, or of all together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub total: Keys,
+    /// One for each part of the window.
+    pub series: Vec<Keys>,
+}
+
+/// Facts that lie in the window are counted, others are left aside. `G` says which group a fact belongs to.
+#[derive(Debug)]
+pub struct Tally<'a, G> {
+    calendar: &'a Calendar,
+    groups: BTreeMap<G, Group>,
+    overflow: bool,
+}
+
+/// More groups than are answered with so many parts of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "more than {MAX_CELLS} answers would be made ({buckets} for each group): ask for a longer interval, or for less"
+)]
+pub struct TooMany {
+    buckets: usize,
+}
+
+/// What has been counted for one group.
+#[derive(Debug, Clone)]
+struct Group {
+    parts: Vec<Part>,
+    /// The days of the window that have a deployment.
+    days: Vec<bool>,
+}
+
+/// What has been counted in one part of the window. Durations in microseconds.
+#[derive(Debug, Clone, Default)]
+struct Part {
+    deployments: u64,
+    failed_in_use: u64,
+    unplanned: u64,
+    pipelines_failed: u64,
+    lead_times: Vec<i64>,
+    recoveries: Vec<i64>,
+    recoveries_open: u64,
+    incidents: Incidents,
+    /// By how many the open incidents change in this part.
+    opened: u64,
+    closed: u64,
+    times_to_restore: Vec<i64>,
+    times_to_detect: Vec<i64>,
+}
+
+impl<'a, G: Ord> Tally<'a, G> {
+    pub fn new(calendar: &'a Calendar) -> Self {
+        Self { calendar, groups: BTreeMap::new(), overflow: false }
+    }
+
+    /// Makes a group appear, also when nothing is counted for it.
+    pub fn expect(&mut self, group: G) {
+        self.group(group);
+    }
+
+    /// `None` when there are too many, which [`Self::finish`] tells.
+    fn group(&mut self, group: G) -> Option<&mut Group> {
+        let cells = (self.groups.len() + 1) * self.calendar.buckets.len();
+        match self.groups.entry(group) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(_) if cells > MAX_CELLS => {
+                self.overflow = true;
+                None
+            }
+            Entry::Vacant(new) => Some(new.insert(Group::new(self.calendar))),
+        }
+    }
+
+    /// Whether an instant lies in the window.
+    fn covers(&self, at: Timestamp) -> bool {
+        self.calendar.span.from <= at && at < self.calendar.span.to
+    }
+
+    pub fn deployment(&mut self, group: G, fact: &Deployment) {
+        if !self.covers(fact.at) {
+            return;
+        }
+        let (bucket, day) = (self.calendar.bucket_of(fact.at), self.calendar.day_of(fact.at));
+        let Some(group) = self.group(group) else { return };
+        let part = &mut group.parts[bucket];
+        let Some(reached) = fact.reached else {
+            part.pipelines_failed += 1;
+            return;
+        };
+        group.days[day] = true;
+        part.deployments += 1;
+        part.unplanned += u64::from(reached.unplanned);
+        part.lead_times.extend(reached.lead_time);
+        match reached.failure {
+            None => {}
+            Some(Recovery::Open) => {
+                part.failed_in_use += 1;
+                part.recoveries_open += 1;
+            }
+            Some(Recovery::After(micros)) => {
+                part.failed_in_use += 1;
+                part.recoveries.push(micros);
+            }
+        }
+    }
+
+    pub fn incident(&mut self, group: G, fact: &Incident) {
+        let Calendar { span, .. } = self.calendar;
+        let over_before = |at: Option<_>| at.is_some_and(|at| at < span.from);
+        let finished_in = fact.finished_at.is_some_and(|at| self.covers(at));
+        if fact.started_at >= span.to || (over_before(fact.restored_at) && !finished_in) {
+            return;
+        }
+        let bucket = |at| self.calendar.bucket_of(at);
+        let covers = |at: &_| self.covers(*at);
+        let started = Some(fact.started_at).filter(covers).map(bucket);
+        let restored = fact.restored_at.filter(covers).map(bucket);
+        let finished = fact.finished_at.filter(covers).map(bucket);
+        let opened = (!over_before(fact.restored_at)).then(|| bucket(fact.started_at));
+        let Some(Group { parts, .. }) = self.group(group) else { return };
+        if let Some(started) = started {
+            let part = &mut parts[started];
+            part.incidents.started += 1;
+            part.times_to_restore.extend(fact.restored_at.map(|restored| restored.micros_since(fact.started_at)));
+            part.times_to_detect.extend(fact.time_to_detect());
+        }
+        if let Some(restored) = restored {
+            parts[restored].incidents.restored += 1;
+            parts[restored].closed += 1;
+        }
+        if let Some(finished) = finished {
+            parts[finished].incidents.finished += 1;
+        }
+        if let Some(opened) = opened {
+            parts[opened].opened += 1;
+        }
+    }
+
+    /// All groups together, and each by itself.
+    pub fn finish(self) -> Result<(Answer, BTreeMap<G, Answer>), TooMany> {
+        let calendar = self.calendar;
+        if self.overflow {
+            return Err(TooMany { buckets: calendar.buckets.len() });
+        }
+        let mut all = Group::new(calendar);
+        for group in self.groups.values() {
+            all.add(group);
+        }
+        let groups = self.groups.into_iter().map(|(name, group)| (name, group.answer(calendar))).collect();
+        Ok((all.answer(calendar), groups))
+    }
+}
+
+impl Group {
+    fn new(calendar: &Calendar) -> Self {
+        Self { parts: vec![Part::default(); calendar.buckets.len()], days: vec![false; calendar.day_count()] }
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (mine, other) in self.parts.iter_mut().zip(&other.parts) {
+            mine.add(other);
+        }
+        for (mine, other) in self.days.iter_mut().zip(&other.days) {
+            *mine |= other;
+        }
+    }
+
+    fn answer(mut self, calendar: &Calendar) -> Answer {
+        let (mut total, mut open) = (Part::default(), 0);
+        for part in &mut self.parts {
+            total.add(part);
+            open = open + part.opened - part.closed;
+            part.incidents.open = open;
+        }
+        total.incidents.open = open;
+        let window = Bucket { start: calendar.span.from, end: calendar.span.to };
+        let total = total.keys(calendar, window, &self.days);
+        let parts = calendar.buckets.iter().zip(self.parts);
+        let series = parts.map(|(bucket, part)| part.keys(calendar, *bucket, &self.days)).collect();
+        Answer { total, series }
+    }
+}
+
+impl Part {
+    fn add(&mut self, other: &Self) {
+        self.deployments += other.deployments;
+        self.failed_in_use += other.failed_in_use;
+        self.unplanned += other.unplanned;
+        self.pipelines_failed += other.pipelines_failed;
+        self.lead_times.extend_from_slice(&other.lead_times);
+        self.recoveries.extend_from_slice(&other.recoveries);
+        self.recoveries_open += other.recoveries_open;
+        self.incidents.started += other.incidents.started;
+        self.incidents.restored += other.incidents.restored;
+        self.incidents.finished += other.incidents.finished;
+        self.opened += other.opened;
+        self.closed += other.closed;
+        self.times_to_restore.extend_from_slice(&other.times_to_restore);
+        self.times_to_detect.extend_from_slice(&other.times_to_detect);
+    }
+
+    #[expect(clippy::cast_precision_loss, reason = "counts of facts are far below 2^53")]
+    fn keys(mut self, calendar: &Calendar, bucket: Bucket, days: &[bool]) -> Keys {
+        let deployments = self.deployments;
+        let length = calendar.length_in_days(bucket);
+        let with_deployment = |days_of: Range<usize>| days[days_of].iter().map(|day| u32::from(*day)).sum::<u32>();
+        let mut weeks: Vec<_> = calendar.weeks_of(bucket).into_iter().map(with_deployment).collect();
+        Keys {
+            deployment_frequency: DeploymentFrequency {
+                deployments,
+                per_day: (length > 0.0).then(|| deployments as f64 / length),
+                deployment_days: with_deployment(calendar.days_of(bucket)),
+                median_deployment_days_per_week: stats::median(&mut weeks),
+            },
+            lead_time_for_changes: stats::durations(&mut self.lead_times),
+            change_failure_rate: ChangeFailureRate {
+                failed: self.failed_in_use,
+                deployments,
+                share: stats::share(self.failed_in_use, deployments),
+            },
+            failed_deployment_recovery_time: RecoveryTime {
+                recovered: stats::durations(&mut self.recoveries),
+                open: self.recoveries_open,
+            },
+            deployment_rework_rate: ReworkRate {
+                unplanned: self.unplanned,
+                deployments,
+                share: stats::share(self.unplanned, deployments),
+            },
+            time_to_restore: stats::durations(&mut self.times_to_restore),
+            time_to_detect: stats::durations(&mut self.times_to_detect),
+            incidents: self.incidents,
+            pipelines: Pipelines {
+                failed: self.pipelines_failed,
+                deployed: deployments,
+                share: stats::share(self.pipelines_failed, self.pipelines_failed + deployments),
+            },
+        }
+    }
+}
