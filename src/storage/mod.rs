@@ -3,6 +3,7 @@
 
 #[macro_use]
 mod engine;
+mod answers;
 mod deployments;
 mod error;
 mod identity;
@@ -17,6 +18,7 @@ mod tx;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+pub use answers::{DeploymentRow, GroupBy, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Snapshot};
 pub use error::{Error, refused_by_database};
 pub use incidents::LinkedIds;
 pub use journal::{Entry, Fact};
