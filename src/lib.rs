@@ -5,9 +5,11 @@
 //! | 0 | [`domain`] | what happened to a deployment, an incident: values and transitions, no I/O |
 //! | 0 | [`config`] | defaults < file < environment |
 //! | 1 | [`metrics`] | the catalogue of instruments and what moves them, pure |
+//! | 1 | [`dora`] | answers: exact numbers for a window, pure |
 //! | 1 | [`storage`] | facts, journal, series totals in `SQLite` or `PostgreSQL` |
 //! | 1 | [`telemetry`] | our own logs, traces and metrics |
 //! | 2 | [`ingest`] | one writer, many commands, one transaction |
+//! | 2 | [`report`] | loads facts and asks `dora` |
 //! | 2 | [`auth`] | who is it |
 //! | 3 | [`export`] | series totals as OTLP and Prometheus text |
 //! | 4 | [`http`] | the contract: routes, problem documents |
@@ -19,10 +21,12 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod dora;
 pub mod export;
 pub mod http;
 pub mod ingest;
 pub mod metrics;
+pub mod report;
 pub mod storage;
 pub mod telemetry;
 

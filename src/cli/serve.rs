@@ -95,6 +95,7 @@ impl Service {
             auth,
             totals: Totals::new(store.clone(), own),
             clock,
+            production_environment: config.production_environment.clone(),
             shown_config: config.shown(),
             body_limit: config.server.body_limit_bytes,
             request_timeout: config.server.request_timeout(),

@@ -213,6 +213,11 @@ pub fn time_or_date(text: &str) -> Result<Timestamp, String> {
         return Timestamp::parse(&format!("{text}T00:00:00Z"))
             .map_err(|_| format!("expected a date such as 2026-01-31, got {text:?}"));
     }
+    time(text)
+}
+
+/// An RFC 3339 time.
+pub fn time(text: &str) -> Result<Timestamp, String> {
     // an unescaped + of an offset arrives as a space
     Timestamp::parse(&text.replace(' ', "+"))
 }

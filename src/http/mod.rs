@@ -4,6 +4,7 @@
 mod access;
 mod deployments;
 mod docs;
+mod dora;
 mod error;
 mod extract;
 mod incidents;
@@ -26,7 +27,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::Authenticator;
-use crate::domain::Clock;
+use crate::domain::{Clock, Name};
 use crate::export::Totals;
 use crate::ingest::Ingest;
 use crate::storage::Store;
@@ -59,6 +60,8 @@ pub struct Parts {
     pub auth: Authenticator,
     pub totals: Totals,
     pub clock: Clock,
+    /// The environment that answers are about unless another is asked for.
+    pub production_environment: Name,
     /// The effective configuration without secrets.
     pub shown_config: serde_json::Value,
     /// Bytes.
@@ -79,6 +82,7 @@ pub fn app(state: AppState) -> Router {
     let (api, mut description) = OpenApiRouter::with_openapi(openapi::base())
         .merge(deployments::router())
         .merge(incidents::router())
+        .merge(dora::router())
         .merge(service::router())
         .split_for_parts();
     openapi::finish(&mut description);

@@ -7,17 +7,23 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("domain", &[], &[]),
     ("config", &["domain"], &["figment"]),
     ("metrics", &["domain"], &[]),
+    ("dora", &["domain"], &["chrono_tz"]),
     ("telemetry", &["config"], &["tracing_subscriber", "opentelemetry_sdk", "opentelemetry_otlp"]),
     ("storage", &["domain", "metrics", "config"], &["sqlx"]),
     ("ingest", &["domain", "metrics", "storage", "config", "telemetry"], &[]),
+    ("report", &["domain", "dora", "storage"], &[]),
     ("auth", &["domain", "storage", "config"], &[]),
     ("export", &["domain", "metrics", "storage", "config", "telemetry", "ingest"], &["opentelemetry_proto", "reqwest"]),
     (
         "http",
-        &["domain", "metrics", "storage", "config", "telemetry", "ingest", "auth", "export"],
-        &["axum", "tower_http", "utoipa"],
+        &["domain", "metrics", "dora", "storage", "config", "telemetry", "ingest", "report", "auth", "export"],
+        &["axum", "tower_http", "utoipa", "csv"],
     ),
-    ("cli", &["domain", "metrics", "storage", "config", "telemetry", "ingest", "auth", "export", "http"], &["clap"]),
+    (
+        "cli",
+        &["domain", "metrics", "dora", "storage", "config", "telemetry", "ingest", "report", "auth", "export", "http"],
+        &["clap"],
+    ),
 ];
 
 /// Known in a second room for a reason: cli is the client of the API and puts the rooms together, traces go out

@@ -3,6 +3,7 @@
 mod access;
 mod body;
 mod deployments;
+mod dora;
 mod error;
 mod extract;
 mod incidents;

@@ -74,6 +74,8 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
     GET /deployments list_deployments
     GET /deployments/{id} get_deployment
     GET /docs get_docs
+    GET /dora get_dora
+    GET /dora.csv get_dora_csv
     GET /health get_health
     GET /health/live get_liveness
     GET /health/ready get_readiness

@@ -1,0 +1,142 @@
+//! Reading use cases: loads the facts of a window and lets `dora` answer.
+
+use std::collections::HashMap;
+
+use crate::domain::Name;
+use crate::dora::{Answer, Calendar, Deployment, Incident, Interval, Linked, Reached, Recovery, Span, Tally};
+use crate::dora::{TooMany, TooWide};
+use crate::storage::{self, DeploymentRow, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Store};
+
+pub use crate::storage::GroupBy;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Question {
+    pub span: Span,
+    pub interval: Option<Interval>,
+    /// Sorted. Empty: all of them.
+    pub projects: Vec<Name>,
+    pub teams: Vec<Name>,
+    pub environments: Vec<Name>,
+    pub group_by: Option<GroupBy>,
+}
+
+/// The answer to all of it, and by group.
+#[derive(Debug)]
+pub struct Report {
+    pub calendar: Calendar,
+    pub all: Answer,
+    /// By name; facts that have none (no team) come first. Empty when nothing was grouped.
+    pub groups: Vec<(Option<Name>, Answer)>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    TooWide(#[from] TooWide),
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+}
+
+impl Question {
+    fn scope(&self) -> Scope {
+        Scope {
+            from: self.span.from,
+            to: self.span.to,
+            projects: self.projects.clone(),
+            teams: self.teams.clone(),
+            environments: self.environments.clone(),
+        }
+    }
+
+    /// Groups that are answered also when nothing happened in them: those that were asked for by name.
+    fn expected_groups(&self) -> &[Name] {
+        match self.group_by {
+            None => &[],
+            Some(GroupBy::Project) => &self.projects,
+            Some(GroupBy::Team) => &self.teams,
+            Some(GroupBy::Environment) => &self.environments,
+        }
+    }
+}
+
+/// The answers for a window.
+pub async fn answer(store: &Store, question: &Question) -> Result<Report, Error> {
+    let calendar = Calendar::new(question.span, question.interval)?;
+    let scope = question.scope();
+    let mut groups = Groups::default();
+    let mut tally = Tally::new(&calendar);
+    for name in question.expected_groups() {
+        tally.expect(groups.id(Some(name.as_str())));
+    }
+    let mut snapshot = store.snapshot().await?;
+    let linked = snapshot.linked_incidents(&scope).await?;
+    let take = |row: DeploymentRow<'_>| tally.deployment(groups.id(row.group), &deployment(&row, &linked));
+    snapshot.deployments(&scope, question.group_by, take).await?;
+    let take = |row: IncidentRow<'_>| tally.incident(groups.id(row.group), &incident(&row));
+    snapshot.incidents(&scope, question.group_by, take).await?;
+    drop(snapshot);
+
+    let (all, mut by_id) = tally.finish()?;
+    let mut groups = groups.named()?;
+    groups.sort();
+    let groups = groups.into_iter().filter_map(|(name, id)| Some((name, by_id.remove(&id)?)));
+    let groups = if question.group_by.is_some() { groups.collect() } else { Vec::new() };
+    Ok(Report { calendar, all, groups })
+}
+
+fn deployment(row: &DeploymentRow<'_>, linked: &LinkedIncidents) -> Deployment {
+    let Some(deployed_at) = row.deployed_at else {
+        return Deployment { at: row.happened_at, reached: None };
+    };
+    let linked = row.with_incidents.map(|(project, id)| linked.of(project, id)).unwrap_or_default();
+    let reached = Reached {
+        lead_time: row.first_commit_at.map(|first_commit| deployed_at.micros_since(first_commit)),
+        unplanned: row.unplanned,
+        failure: Recovery::of(deployed_at, row.rolled_back_at, linked.iter().map(seen)),
+    };
+    Deployment { at: deployed_at, reached: Some(reached) }
+}
+
+fn seen(incident: &LinkedIncident) -> Linked {
+    Linked { started_at: incident.started_at, restored_at: incident.restored_at }
+}
+
+fn incident(row: &IncidentRow<'_>) -> Incident {
+    Incident {
+        started_at: row.started_at,
+        restored_at: row.restored_at,
+        finished_at: row.finished_at,
+        deployed_at: row.deployment_deployed_at,
+    }
+}
+
+/// Small numbers for the names of groups.
+#[derive(Debug, Default)]
+struct Groups {
+    ids: HashMap<String, u32>,
+}
+
+impl Groups {
+    /// 0 for no name.
+    fn id(&mut self, name: Option<&str>) -> u32 {
+        let Some(name) = name else { return 0 };
+        if let Some(id) = self.ids.get(name) {
+            return *id;
+        }
+        let id = u32::try_from(self.ids.len() + 1).unwrap_or(u32::MAX);
+        self.ids.insert(name.to_owned(), id);
+        id
+    }
+
+    fn named(self) -> Result<Vec<(Option<Name>, u32)>, storage::Error> {
+        let named = self
+            .ids
+            .into_iter()
+            .map(|(name, id)| Name::parse(&name).map(|name| (Some(name), id)).map_err(storage::Error::Unreadable));
+        [Ok((None, 0))].into_iter().chain(named).collect()
+    }
+}
