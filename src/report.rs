@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use crate::domain::Name;
-use crate::dora::{Answer, Calendar, Deployment, Incident, Interval, Linked, Reached, Recovery, Span, Tally};
+use crate::domain::{self, Name};
+use crate::dora::explain::{self, After, Metric, Page, Pages};
+use crate::dora::{Answer, Calendar, Deployment, Incident, Interval, Keys, Linked, Reached, Recovery, Span, Tally};
 use crate::dora::{TooMany, TooWide};
 use crate::storage::{self, DeploymentRow, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Store};
 
@@ -86,6 +87,67 @@ pub async fn answer(store: &Store, question: &Question) -> Result<Report, Error>
     let groups = groups.into_iter().filter_map(|(name, id)| Some((name, by_id.remove(&id)?)));
     let groups = if question.group_by.is_some() { groups.collect() } else { Vec::new() };
     Ok(Report { calendar, all, groups })
+}
+
+/// Which of the facts behind a number.
+#[derive(Debug)]
+pub struct Selection {
+    /// The counted ones, or those left out.
+    pub only: Option<bool>,
+    pub limit: u16,
+    pub after: Option<After>,
+}
+
+#[derive(Debug)]
+pub struct Explanation {
+    /// Of these, the block of the metric is right; blocks made of other facts are empty.
+    pub keys: Keys,
+    pub page: Page,
+}
+
+/// The facts behind a number, for a window as a whole.
+pub async fn explain(
+    store: &Store,
+    question: &Question,
+    metric: Metric,
+    selection: Selection,
+) -> Result<Explanation, Error> {
+    let calendar = Calendar::new(question.span, None)?;
+    let mut scope = question.scope();
+    let environments = std::mem::take(&mut scope.environments);
+    let seen_by = explain::Scope { from: scope.from, to: scope.to, environments };
+    let mut pages = Pages::new(selection.after, selection.limit, selection.only);
+    let mut tally = Tally::new(&calendar);
+    let mut snapshot = store.snapshot().await?;
+    if metric.is_of_deployments() {
+        let linked = snapshot.linked_incidents(&scope).await?;
+        let take = |fact: domain::Deployment| {
+            let linked = linked.of(fact.project_id.as_str(), fact.id.as_str());
+            let linked: Vec<_> = linked.iter().map(|incident| (incident.id.clone(), seen(incident))).collect();
+            if seen_by.has_environment(&fact.environment)
+                && let Some(small) = Deployment::of(&fact, linked.iter().map(|(_, incident)| *incident))
+            {
+                tally.deployment((), &small);
+            }
+            if let Some(line) = explain::deployment(metric, &fact, &linked, &seen_by) {
+                pages.add(line);
+            }
+        };
+        snapshot.whole_deployments(&scope, take).await?;
+    } else {
+        let take = |fact: domain::Incident| {
+            if seen_by.has_environment(&fact.environment) {
+                tally.incident((), &(&fact).into());
+            }
+            if let Some(line) = explain::incident(metric, &fact, &seen_by) {
+                pages.add(line);
+            }
+        };
+        snapshot.whole_incidents(&scope, take).await?;
+    }
+    drop(snapshot);
+    let (all, _) = tally.finish()?;
+    Ok(Explanation { keys: all.total, page: pages.finish() })
 }
 
 fn deployment(row: &DeploymentRow<'_>, linked: &LinkedIncidents) -> Deployment {

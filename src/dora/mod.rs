@@ -1,8 +1,11 @@
 //! Answers: exact numbers for a window of time, from facts, by event time. Pure: no I/O, no clock, no async.
 //! The definitions are those of dora.dev, written out beside each block in `keys`.
 
+pub mod explain;
 mod facts;
 pub mod keys;
+#[cfg(test)]
+mod naive_tests;
 mod stats;
 mod tally;
 mod window;

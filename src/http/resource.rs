@@ -73,11 +73,15 @@ impl<S: Send + Sync> FromRequestParts<S> for Base {
 impl Base {
     /// Always with the project: it stays right when another project gets the same id.
     pub fn location(&self, collection: &str, id: &Name, project_id: &Name) -> HeaderValue {
+        HeaderValue::from_str(&self.link(collection, id, project_id)).unwrap_or(HeaderValue::from_static("/"))
+    }
+
+    /// The same as text.
+    pub fn link(&self, collection: &str, id: &Name, project_id: &Name) -> String {
         let prefix = if self.0.path().starts_with(VERSIONED) { VERSIONED } else { "" };
         let id = utf8_percent_encode(id.as_str(), SEGMENT);
         let project_id = utf8_percent_encode(project_id.as_str(), SEGMENT);
-        let location = format!("{prefix}/{collection}/{id}?project_id={project_id}");
-        HeaderValue::from_str(&location).unwrap_or(HeaderValue::from_static("/"))
+        format!("{prefix}/{collection}/{id}?project_id={project_id}")
     }
 
     /// The same list, further on.
@@ -133,8 +137,8 @@ impl Listing {
             environment: query.all("environment", Name::parse)?,
             from: query.one("from", time_or_date)?,
             to: query.one("to", time_or_date)?,
-            limit: query.one("limit", limit)?.unwrap_or(DEFAULT_LIMIT),
-            after: query.one("cursor", cursor)?,
+            limit: limit(&mut query)?,
+            after: cursor(&mut query)?,
             ..Filter::default()
         };
         query.done()?;
@@ -147,15 +151,20 @@ impl Listing {
     }
 }
 
-fn limit(text: &str) -> Result<u16, String> {
-    text.parse()
-        .ok()
-        .filter(|limit| (1..=MAX_LIMIT).contains(limit))
-        .ok_or_else(|| format!("expected a number from 1 to {MAX_LIMIT}, got {text:?}"))
+/// How many items a page has.
+pub fn limit(query: &mut Query) -> Result<u16, Problem> {
+    let limit = query.one("limit", |text| {
+        let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+        limit.ok_or_else(|| format!("expected a number from 1 to {MAX_LIMIT}, got {text:?}"))
+    })?;
+    Ok(limit.unwrap_or(DEFAULT_LIMIT))
 }
 
-fn cursor(text: &str) -> Result<Cursor, String> {
-    let json = URL_SAFE_NO_PAD.decode(text).ok();
-    json.and_then(|json| serde_json::from_slice(&json).ok())
-        .ok_or_else(|| "expected a cursor from the Link header of the page before".to_owned())
+/// Where a page starts that is not the first.
+pub fn cursor(query: &mut Query) -> Result<Option<Cursor>, Problem> {
+    query.one("cursor", |text| {
+        let json = URL_SAFE_NO_PAD.decode(text).ok();
+        json.and_then(|json| serde_json::from_slice(&json).ok())
+            .ok_or_else(|| "expected a cursor from the Link header of the page before".to_owned())
+    })
 }

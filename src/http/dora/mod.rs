@@ -1,6 +1,7 @@
 //! `/dora`: exact answers for a window of time, as JSON and CSV, and the facts behind them.
 
 mod csv;
+mod explain;
 mod question;
 mod view;
 
@@ -19,7 +20,7 @@ use question::DoraParams;
 use view::DoraView;
 
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get_dora)).routes(routes!(get_dora_csv))
+    OpenApiRouter::new().routes(routes!(get_dora)).routes(routes!(get_dora_csv)).routes(routes!(explain::explain_dora))
 }
 
 /// The DORA metrics and their kin, exactly, for a window of time.

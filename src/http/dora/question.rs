@@ -37,19 +37,33 @@ pub struct DoraParams {
 
 /// Takes the parameters of a question; the caller has taken or will take its own.
 pub fn read(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
+    let interval = query.one("interval", interval)?.flatten();
+    let group_by = query.one("group_by", group_by)?;
+    let question = read_window(query, state)?;
+    Ok(with_default_environment(Question { interval, group_by, ..question }, state))
+}
+
+/// Those of a question about one window as a whole.
+pub fn read_plain(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
+    Ok(with_default_environment(read_window(query, state)?, state))
+}
+
+fn with_default_environment(mut question: Question, state: &AppState) -> Question {
+    if question.environments.is_empty() && question.group_by != Some(GroupBy::Environment) {
+        question.environments.push(state.production_environment.clone());
+    }
+    question
+}
+
+fn read_window(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
     // an unescaped + arrives as a space
     let zone = query.one("tz", |text| Zone::parse(&text.replace(' ', "+")))?.unwrap_or(Zone::UTC);
     let edge = |text: &str| if text.len() == 10 { zone.midnight(text) } else { time(text) };
     let (from, to) = (query.one("from", edge)?, query.one("to", edge)?);
     let span = span(from, to, zone, state.clock.now())?;
-    let interval = query.one("interval", interval)?.flatten();
-    let group_by = query.one("group_by", group_by)?;
-    let [projects, teams, mut environments] =
+    let [projects, teams, environments] =
         [names(query, "project_id")?, names(query, "team_id")?, names(query, "environment")?];
-    if environments.is_empty() && group_by != Some(GroupBy::Environment) {
-        environments.push(state.production_environment.clone());
-    }
-    Ok(Question { span, interval, projects, teams, environments, group_by })
+    Ok(Question { span, interval: None, projects, teams, environments, group_by: None })
 }
 
 fn span(from: Option<Timestamp>, to: Option<Timestamp>, zone: Zone, now: Timestamp) -> Result<Span, Problem> {

@@ -4,6 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::domain::{Name, Timestamp};
+use crate::dora::explain::Metric;
 use crate::dora::{Answer, Calendar, Keys, keys};
 use crate::report::{GroupBy, Question, Report};
 
@@ -92,7 +93,7 @@ struct Blocks {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct DeploymentFrequency {
+pub struct DeploymentFrequency {
     deployments: u64,
     /// `deployments` / length of the window in days of the time zone.
     per_day: Option<f64>,
@@ -104,7 +105,7 @@ struct DeploymentFrequency {
 
 /// Quantiles by linear interpolation between closest ranks (type 7).
 #[derive(Debug, Serialize, ToSchema)]
-struct Durations {
+pub struct Durations {
     n: u64,
     median_seconds: Option<f64>,
     p75_seconds: Option<f64>,
@@ -114,7 +115,7 @@ struct Durations {
 
 /// Deployments of the window that failed in use (an incident is linked, or rolled back) / deployments of the window.
 #[derive(Debug, Serialize, ToSchema)]
-struct ChangeFailureRate {
+pub struct ChangeFailureRate {
     failed: u64,
     deployments: u64,
     ratio: Option<f64>,
@@ -125,7 +126,7 @@ struct ChangeFailureRate {
 /// From failure (its first incident started; without one, deployed) to recovery (rolled back, or all its incidents
 /// restored, whichever was first), over the deployments of the window that failed in use.
 #[derive(Debug, Serialize, ToSchema)]
-struct RecoveryTime {
+pub struct RecoveryTime {
     /// Recovered.
     n: u64,
     /// Not yet recovered.
@@ -138,7 +139,7 @@ struct RecoveryTime {
 
 /// Unplanned deployments of the window / deployments of the window.
 #[derive(Debug, Serialize, ToSchema)]
-struct ReworkRate {
+pub struct ReworkRate {
     unplanned: u64,
     deployments: u64,
     ratio: Option<f64>,
@@ -146,7 +147,7 @@ struct ReworkRate {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-struct Incidents {
+pub struct Incidents {
     started: u64,
     restored: u64,
     finished: u64,
@@ -156,11 +157,42 @@ struct Incidents {
 
 /// Deployments that failed in the window before they reached users / those and the deployments of the window.
 #[derive(Debug, Serialize, ToSchema)]
-struct Pipelines {
+pub struct Pipelines {
     failed: u64,
     deployed: u64,
     ratio: Option<f64>,
     interval95: Option<[f64; 2]>,
+}
+
+/// One of the blocks.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = DoraBlock)]
+pub enum Block {
+    DeploymentFrequency(DeploymentFrequency),
+    Durations(Durations),
+    ChangeFailureRate(ChangeFailureRate),
+    RecoveryTime(RecoveryTime),
+    ReworkRate(ReworkRate),
+    Incidents(Incidents),
+    Pipelines(Pipelines),
+}
+
+impl Block {
+    pub fn of(metric: Metric, keys: Keys) -> Self {
+        let blocks = Blocks::from(keys);
+        match metric {
+            Metric::DeploymentFrequency => Self::DeploymentFrequency(blocks.deployment_frequency),
+            Metric::LeadTimeForChanges => Self::Durations(blocks.lead_time_for_changes),
+            Metric::ChangeFailureRate => Self::ChangeFailureRate(blocks.change_failure_rate),
+            Metric::FailedDeploymentRecoveryTime => Self::RecoveryTime(blocks.failed_deployment_recovery_time),
+            Metric::DeploymentReworkRate => Self::ReworkRate(blocks.deployment_rework_rate),
+            Metric::TimeToRestore => Self::Durations(blocks.time_to_restore),
+            Metric::TimeToDetect => Self::Durations(blocks.time_to_detect),
+            Metric::Incidents => Self::Incidents(blocks.incidents),
+            Metric::Pipelines => Self::Pipelines(blocks.pipelines),
+        }
+    }
 }
 
 impl DoraView {

@@ -76,6 +76,7 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
     GET /docs get_docs
     GET /dora get_dora
     GET /dora.csv get_dora_csv
+    GET /dora/explain explain_dora
     GET /health get_health
     GET /health/live get_liveness
     GET /health/ready get_readiness
@@ -101,7 +102,10 @@ async fn every_described_path_answers_at_both_places(engine: Engine) {
     app.post("/deployments", start).await.expect(201);
     app.post("/incidents", json!({"id": "conflict", "project_id": "shop"})).await.expect(201);
     for Operation { method, path, .. } in operations(&app).await {
-        let path = path.replace("{id}", "conflict").replace("{name}", "conflict");
+        let mut path = path.replace("{id}", "conflict").replace("{name}", "conflict");
+        if path == "/dora/explain" {
+            path.push_str("?metric=incidents");
+        }
         let expected = if method == "POST" { 400 } else { 200 };
         for prefix in ["", "/api/v1"] {
             let request = app.request(Method::from_bytes(method.as_bytes()).unwrap(), &format!("{prefix}{path}"));

@@ -1,6 +1,7 @@
 //! `/dora`: the answers.
 
 mod csv;
+mod explain;
 mod groups;
 mod numbers;
 mod parameters;

@@ -13,6 +13,8 @@ on_each_engine! {
 const QUERIES: &[&str] = &[
     "/dora?from=2026-06-01&to=2026-06-15&interval=day&tz=Europe/Berlin&group_by=project",
     "/dora?from=2026-06-01&to=2026-06-15&group_by=team&environment=production&environment=staging",
+    "/dora/explain?metric=failed_deployment_recovery_time&from=2026-06-01&to=2026-06-15&limit=1000",
+    "/dora/explain?metric=incidents&from=2026-06-05&to=2026-06-15&environment=staging",
     "/dora.csv?from=2026-06-01&to=2026-06-15&interval=week&group_by=environment",
 ];
 

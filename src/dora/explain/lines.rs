@@ -1,0 +1,223 @@
+//! One fact, seen by one metric.
+
+use super::Metric;
+use crate::domain::{Deployment, Incident, Name, Timestamp};
+use crate::dora::facts::{self, Linked, Recovery};
+
+/// The window and the environments (empty: all) that the number is about.
+#[derive(Debug, Clone)]
+pub struct Scope {
+    pub from: Timestamp,
+    pub to: Timestamp,
+    pub environments: Vec<Name>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    Deployment,
+    Incident,
+}
+
+/// What one fact does to a number.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    pub subject: Subject,
+    pub project_id: Name,
+    pub id: Name,
+    pub team_id: Option<Name>,
+    pub environment: Name,
+    /// When it reached users, failed or began; of an incident, when it started.
+    pub at: Timestamp,
+    /// The fields of the block that it adds one to; none: it was left out.
+    pub counts_as: Vec<&'static str>,
+    /// A stable word for why.
+    pub reason: &'static str,
+    /// The same for people.
+    pub detail: String,
+    /// What it adds to a duration, in microseconds.
+    pub value: Option<i64>,
+    /// The incidents of a deployment, the deployment of an incident; of the same project.
+    pub related: Vec<Name>,
+}
+
+impl Scope {
+    fn covers(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.to
+    }
+
+    pub fn has_environment(&self, environment: &Name) -> bool {
+        self.environments.is_empty() || self.environments.contains(environment)
+    }
+
+    fn other_environment(&self, environment: &Name) -> Option<Verdict> {
+        let asked: Vec<_> = self.environments.iter().map(Name::as_str).collect();
+        let detail = || format!("its environment is {environment}, asked for {}", asked.join(", "));
+        (!self.has_environment(environment)).then(|| left_out("other_environment", detail()))
+    }
+}
+
+/// How a metric sees a fact.
+struct Verdict {
+    counts_as: Vec<&'static str>,
+    reason: &'static str,
+    detail: String,
+    value: Option<i64>,
+}
+
+fn left_out(reason: &'static str, detail: impl Into<String>) -> Verdict {
+    Verdict { counts_as: Vec::new(), reason, detail: detail.into(), value: None }
+}
+
+fn counted(counts_as: &[&'static str], reason: &'static str, detail: impl Into<String>) -> Verdict {
+    Verdict { counts_as: counts_as.to_vec(), reason, detail: detail.into(), value: None }
+}
+
+/// A deployment with the incidents linked to it. `None`: it has nothing to do with the window.
+pub fn deployment(metric: Metric, fact: &Deployment, linked: &[(Name, Linked)], scope: &Scope) -> Option<Line> {
+    let at = Some(fact.happened_at()).filter(|at| scope.covers(*at))?;
+    let verdict = scope.other_environment(&fact.environment).unwrap_or_else(|| match fact.deployed_at {
+        None => not_deployed(metric, fact),
+        Some(deployed_at) => deployed(metric, fact, deployed_at, linked),
+    });
+    let Verdict { counts_as, reason, detail, value } = verdict;
+    Some(Line {
+        subject: Subject::Deployment,
+        project_id: fact.project_id.clone(),
+        id: fact.id.clone(),
+        team_id: fact.team_id.clone(),
+        environment: fact.environment.clone(),
+        at,
+        counts_as,
+        reason,
+        detail,
+        value,
+        related: linked.iter().map(|(id, _)| id.clone()).collect(),
+    })
+}
+
+fn not_deployed(metric: Metric, fact: &Deployment) -> Verdict {
+    match (fact.failed_at, metric) {
+        (Some(at), Metric::Pipelines) => {
+            counted(&["failed"], "pipeline_failed", format!("failed at {at}, before it reached users"))
+        }
+        (Some(at), _) => left_out("pipeline_failed", format!("failed at {at}, before it reached users")),
+        (None, _) => left_out("not_deployed", "has neither reached users nor failed"),
+    }
+}
+
+fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &[(Name, Linked)]) -> Verdict {
+    let reached = || format!("reached users at {deployed_at}");
+    match metric {
+        Metric::DeploymentFrequency => counted(&["deployments"], "deployed", reached()),
+        Metric::Pipelines => counted(&["deployed"], "deployed", reached()),
+        Metric::LeadTimeForChanges => match (fact.first_commit_at, fact.lead_time_micros()) {
+            (Some(first_commit), value) => Verdict {
+                value,
+                ..counted(&["n"], "deployed", format!("first commit at {first_commit}, {}", reached()))
+            },
+            (None, _) => left_out("no_first_commit", "the time of its first commit is not known"),
+        },
+        Metric::DeploymentReworkRate if fact.unplanned == Some(true) => {
+            counted(&["deployments", "unplanned"], "unplanned", "marked as unplanned")
+        }
+        Metric::DeploymentReworkRate => counted(&["deployments"], "planned", "not marked as unplanned"),
+        Metric::ChangeFailureRate => match failure(fact, linked) {
+            Some((reason, detail)) => counted(&["deployments", "failed"], reason, detail),
+            None => counted(&["deployments"], "did_not_fail", "no incident is linked, and it was not rolled back"),
+        },
+        Metric::FailedDeploymentRecoveryTime => {
+            let incidents = linked.iter().map(|(_, incident)| *incident);
+            match Recovery::of(deployed_at, fact.rolled_back_at, incidents) {
+                None => left_out("did_not_fail", "no incident is linked, and it was not rolled back"),
+                Some(Recovery::Open) => counted(&["open"], "not_recovered", "not rolled back, and an incident is open"),
+                Some(Recovery::After(micros)) => {
+                    let how = failure(fact, linked).map(|(_, detail)| detail).unwrap_or_default();
+                    Verdict { value: Some(micros), ..counted(&["n"], "recovered", how) }
+                }
+            }
+        }
+        Metric::TimeToRestore | Metric::TimeToDetect | Metric::Incidents => {
+            left_out("not_an_incident", "this number is made of incidents")
+        }
+    }
+}
+
+/// Why a deployment failed in use, if it did.
+fn failure(fact: &Deployment, linked: &[(Name, Linked)]) -> Option<(&'static str, String)> {
+    let ids: Vec<_> = linked.iter().map(|(id, _)| id.as_str()).collect();
+    let incidents = match ids.as_slice() {
+        [] => None,
+        [only] => Some(format!("incident {only} is linked to it")),
+        several => Some(format!("incidents {} are linked to it", several.join(", "))),
+    };
+    let rolled_back = fact.rolled_back_at.map(|at| format!("rolled back at {at}"));
+    match (incidents, rolled_back) {
+        (Some(incidents), Some(rolled_back)) => {
+            Some(("incident_and_rolled_back", format!("{incidents}; {rolled_back}")))
+        }
+        (Some(incidents), None) => Some(("incident", incidents)),
+        (None, Some(rolled_back)) => Some(("rolled_back", rolled_back)),
+        (None, None) => None,
+    }
+}
+
+/// `None`: it has nothing to do with the window.
+pub fn incident(metric: Metric, fact: &Incident, scope: &Scope) -> Option<Line> {
+    let covers = |at: Option<Timestamp>| at.is_some_and(|at| scope.covers(at));
+    let started = scope.covers(fact.started_at);
+    let open = fact.started_at < scope.to && fact.restored_at.is_none_or(|at| at >= scope.to);
+    if !(started || metric == Metric::Incidents && (covers(fact.restored_at) || covers(fact.finished_at) || open)) {
+        return None;
+    }
+    let verdict = scope.other_environment(&fact.environment).unwrap_or_else(|| match metric {
+        Metric::TimeToRestore => match (fact.restored_at, fact.time_to_restore_micros()) {
+            (Some(at), value) => Verdict { value, ..counted(&["n"], "restored", format!("restored at {at}")) },
+            (None, _) => left_out("not_restored", "not restored yet"),
+        },
+        Metric::TimeToDetect => detected(fact),
+        Metric::Incidents => {
+            let happened = [
+                ("started", started.then_some(fact.started_at)),
+                ("restored", fact.restored_at.filter(|at| scope.covers(*at))),
+                ("finished", fact.finished_at.filter(|at| scope.covers(*at))),
+            ];
+            let happened: Vec<_> = happened.into_iter().filter_map(|(word, at)| Some((word, at?))).collect();
+            let mut counts_as: Vec<_> = happened.iter().map(|(word, _)| *word).collect();
+            let mut words: Vec<_> = happened.iter().map(|(word, at)| format!("{word} at {at}")).collect();
+            if open {
+                counts_as.push("open");
+                words.push("open at the end of the window".to_owned());
+            }
+            counted(&counts_as, counts_as.last().copied().unwrap_or_default(), words.join(", "))
+        }
+        _ => left_out("not_a_deployment", "this number is made of deployments"),
+    });
+    let Verdict { counts_as, reason, detail, value } = verdict;
+    Some(Line {
+        subject: Subject::Incident,
+        project_id: fact.project_id.clone(),
+        id: fact.id.clone(),
+        team_id: fact.team_id.clone(),
+        environment: fact.environment.clone(),
+        at: fact.started_at,
+        counts_as,
+        reason,
+        detail,
+        value,
+        related: fact.deployment_id.iter().cloned().collect(),
+    })
+}
+
+fn detected(fact: &Incident) -> Verdict {
+    let Some(deployment) = &fact.deployment_id else {
+        return left_out("not_linked", "linked to no deployment");
+    };
+    let Some(deployed_at) = fact.deployment_deployed_at else {
+        return left_out("deployment_not_deployed", format!("its deployment {deployment} has not reached users"));
+    };
+    let reached = format!("its deployment {deployment} reached users at {deployed_at}");
+    match facts::Incident::from(fact).time_to_detect() {
+        Some(micros) => Verdict { value: Some(micros), ..counted(&["n"], "linked", reached) },
+        None => left_out("began_before_deployment", format!("it began before that: {reached}")),
+    }
+}

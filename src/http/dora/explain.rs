@@ -1,0 +1,156 @@
+//! `GET /dora/explain`: the facts behind a number.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+
+use super::question;
+use super::view::{Asked, Block};
+use crate::domain::{Name, Timestamp};
+use crate::dora::explain::{After, Line, Metric, Subject};
+use crate::http::AppState;
+use crate::http::access::Reader;
+use crate::http::error::{Document, Problem};
+use crate::http::extract::Query;
+use crate::http::resource::{Base, cursor, limit, required, seconds};
+use crate::report;
+use crate::storage::Cursor;
+
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read only by the macro that describes it")]
+pub struct ExplainParams {
+    /// The name of a block of `/dora`, such as `change_failure_rate`.
+    metric: String,
+    /// As for `/dora`.
+    from: Option<String>,
+    /// As for `/dora`.
+    to: Option<String>,
+    /// As for `/dora`.
+    tz: Option<String>,
+    /// May repeat.
+    project_id: Option<Vec<String>>,
+    /// May repeat.
+    team_id: Option<Vec<String>>,
+    /// May repeat. Default: the configured production environment. Facts of others are shown as left out.
+    environment: Option<Vec<String>>,
+    /// `true`: only the facts that were counted; `false`: only those that were left out.
+    counted: Option<bool>,
+    /// 1 to 1000, default 50.
+    limit: Option<u16>,
+    /// From the `Link` header of the page before.
+    cursor: Option<String>,
+}
+
+/// A number and the facts behind it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DoraExplanation)]
+struct ExplainView {
+    metric: &'static str,
+    /// How it is computed, in words.
+    formula: &'static str,
+    #[serde(flatten)]
+    asked: Asked,
+    /// The block of `/dora`.
+    answer: Block,
+    /// How many facts were counted, on all pages.
+    counted: u64,
+    /// How many were left out.
+    left_out: u64,
+    /// Newest first.
+    facts: Vec<FactView>,
+}
+
+/// A fact, and what it does to the number.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DoraFact)]
+struct FactView {
+    /// `deployment` or `incident`
+    kind: &'static str,
+    #[schema(value_type = String)]
+    project_id: Name,
+    #[schema(value_type = String)]
+    id: Name,
+    #[schema(value_type = Option<String>)]
+    team_id: Option<Name>,
+    #[schema(value_type = String)]
+    environment: Name,
+    /// When a deployment reached users, failed or began; when an incident started.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    counted: bool,
+    /// The fields of the block that it adds one to.
+    counts_as: Vec<&'static str>,
+    /// A stable word for why.
+    reason: &'static str,
+    /// The same for people.
+    detail: String,
+    /// What it adds to a duration.
+    seconds: Option<f64>,
+    link: String,
+    /// Links to the incidents of a deployment, or to the deployment of an incident.
+    related: Vec<String>,
+}
+
+/// Why a number is what it is: the formula, and every fact that was counted or left out.
+#[utoipa::path(get, path = "/dora/explain", tag = "answers", params(ExplainParams),
+    responses(
+        (status = 200, body = ExplainView, headers(("Link" = String, description = "rel=\"next\": the next page"))),
+        (status = 400, body = Document), (status = 401, body = Document), (status = 503, body = Document),
+    ))]
+pub async fn explain_dora(
+    _: Reader,
+    State(state): State<AppState>,
+    base: Base,
+    mut query: Query,
+) -> Result<Response, Problem> {
+    let metric = query.one("metric", Metric::parse)?;
+    let question = question::read_plain(&mut query, &state)?;
+    let selection = report::Selection {
+        only: query.one("counted", boolean)?,
+        limit: limit(&mut query)?,
+        after: cursor(&mut query)?.map(|Cursor(at, project_id, id)| After(at, project_id, id)),
+    };
+    query.done()?;
+    let metric = metric.ok_or_else(|| required([("/metric", true)]))?;
+    let explanation = report::explain(&state.store, &question, metric, selection).await?;
+    let page = explanation.page;
+    let next = page.next.map(|After(at, project_id, id)| Cursor(at, project_id, id));
+    let body = ExplainView {
+        metric: metric.name(),
+        formula: metric.formula(),
+        asked: (&question).into(),
+        answer: Block::of(metric, explanation.keys),
+        counted: page.counted,
+        left_out: page.left_out,
+        facts: page.lines.into_iter().map(|line| fact(&base, line)).collect(),
+    };
+    Ok((base.next_link(next.as_ref()), axum::Json(body)).into_response())
+}
+
+fn fact(base: &Base, line: Line) -> FactView {
+    let (kind, collection, others) = match line.subject {
+        Subject::Deployment => ("deployment", "deployments", "incidents"),
+        Subject::Incident => ("incident", "incidents", "deployments"),
+    };
+    FactView {
+        kind,
+        link: base.link(collection, &line.id, &line.project_id),
+        related: line.related.iter().map(|id| base.link(others, id, &line.project_id)).collect(),
+        project_id: line.project_id,
+        id: line.id,
+        team_id: line.team_id,
+        environment: line.environment,
+        at: line.at,
+        counted: !line.counts_as.is_empty(),
+        counts_as: line.counts_as,
+        reason: line.reason,
+        detail: line.detail,
+        seconds: line.value.map(seconds),
+    }
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("expected true or false, got {text:?}"))
+}
