@@ -51,21 +51,34 @@ pub fn worlds() -> impl Strategy<Value = World> {
     let interval = select(vec![Interval::Day, Interval::Week, Interval::Month]);
     (windows(), interval, vec(sketch.clone(), 0..25), vec(sketch, 0..15)).prop_map(
         |((from, to, zone), interval, deployments, incidents)| {
-            let middle = i64::midpoint(from, to) / QUARTER * QUARTER;
+            let ends = Ends(from, to);
             let deployments: Vec<_> =
-                deployments.into_iter().enumerate().map(|(n, sketch)| deployment(n, middle, sketch)).collect();
-            let incidents = incidents
-                .into_iter()
-                .enumerate()
-                .map(|(n, sketch)| incident(n, middle, sketch, &deployments))
-                .collect();
+                deployments.into_iter().enumerate().map(|(n, sketch)| deployment(n, ends, sketch)).collect();
+            let incidents =
+                incidents.into_iter().enumerate().map(|(n, sketch)| incident(n, ends, sketch, &deployments)).collect();
             World { from, to, zone, interval, deployments, incidents }
         },
     )
 }
 
-fn deployment(n: usize, middle: i64, (at, before, kind, other, back): Sketch) -> domain::Deployment {
-    let at = middle + at;
+/// The ends of the window, which facts should often hit.
+#[derive(Debug, Clone, Copy)]
+struct Ends(i64, i64);
+
+impl Ends {
+    /// So far from the middle of the window, or, by the dice, on one of the ends or just before it.
+    fn at(self, offset: i64, dice: u8) -> i64 {
+        self.or_end(i64::midpoint(self.0, self.1) / QUARTER * QUARTER + offset, dice)
+    }
+
+    fn or_end(self, at: i64, dice: u8) -> i64 {
+        let Self(from, to) = self;
+        [from, to, from - 1, to - 1].get(usize::from(dice / 16)).copied().unwrap_or(at)
+    }
+}
+
+fn deployment(n: usize, ends: Ends, (at, before, kind, other, back): Sketch) -> domain::Deployment {
+    let at = ends.at(at, other);
     let (deployed, failed) = (kind % 8 > 1, kind % 8 == 1);
     let rolled_back_at = back.filter(|_| deployed && kind % 5 == 0).map(|after| time(at + after));
     domain::Deployment {
@@ -99,16 +112,16 @@ fn deployment(n: usize, middle: i64, (at, before, kind, other, back): Sketch) ->
 
 fn incident(
     n: usize,
-    middle: i64,
+    ends: Ends,
     (at, long, kind, other, finish): Sketch,
     all: &[domain::Deployment],
 ) -> domain::Incident {
     let linked = all.get(usize::from(kind)).or(all.get(usize::from(kind % 32)));
     let started = match linked {
         Some(linked) if other % 3 > 0 => linked.happened_at().micros() + long / 8,
-        _ => middle + at,
+        _ => ends.at(at, other),
     };
-    let restored = (other % 4 > 0).then_some(started + long);
+    let restored = (other % 4 > 0).then(|| ends.or_end(started + long, kind).max(started));
     domain::Incident {
         id: name(&format!("i{n}")),
         project_id: linked.map_or(name("a"), |linked| linked.project_id.clone()),
@@ -121,7 +134,9 @@ fn incident(
         url: None,
         started_at: time(started),
         restored_at: restored.map(time),
-        finished_at: restored.zip(finish).map(|(restored, more)| time(restored + more)),
+        finished_at: restored
+            .zip(finish)
+            .map(|(restored, more)| time(ends.or_end(restored + more, other ^ kind).max(restored))),
         counted: Marks::default(),
         created_at: time(started),
         updated_at: time(started),
