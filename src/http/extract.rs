@@ -34,39 +34,31 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     }
 }
 
-/// How much of a body over the limit is read and dropped: a client that writes before it reads would
-/// otherwise see a broken connection instead of the answer.
-const LINGER_BYTES: u64 = 32 * 1024 * 1024;
-
 async fn read(request: Request, state: &AppState) -> Result<Vec<u8>, Problem> {
-    let (patience, limit) = (state.request_timeout, state.body_limit as u64);
+    let (patience, limit) = (state.request_timeout, state.body_limit);
     let deadline = tokio::time::Instant::now() + patience;
     let too_large = || Problem::new(&error::TOO_LARGE, format!("the body is larger than {limit} bytes"));
-    let announced = request.body().size_hint().lower();
-    let asks_first = request.headers().contains_key(header::EXPECT);
-    if announced > limit && (asks_first || announced > LINGER_BYTES) {
+    let mut body = request.into_body();
+    // what is announced as too large need not be sent
+    if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    let mut body = request.into_body();
-    let (mut kept, mut seen) = (Vec::new(), 0);
-    while seen <= LINGER_BYTES {
+    let mut kept = Vec::new();
+    loop {
         let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
-            Ok(None) => break,
+            Ok(None) => return Ok(kept),
             Ok(Some(Ok(frame))) => frame,
-            _ if seen > limit => break,
             Ok(Some(Err(_))) => return Err(Problem::new(&error::NOT_JSON, "the body broke off")),
             Err(_) => {
                 let detail = format!("the body did not arrive within {} s", patience.as_secs());
                 return Err(Problem::new(&error::TIMEOUT, detail));
             }
         };
-        let data = frame.into_data().unwrap_or_default();
-        seen += data.len() as u64;
-        if seen <= limit {
-            kept.extend_from_slice(&data);
+        kept.extend_from_slice(&frame.into_data().unwrap_or_default());
+        if kept.len() > limit {
+            return Err(too_large());
         }
     }
-    if seen > limit { Err(too_large()) } else { Ok(kept) }
 }
 
 fn is_json(content_type: Option<&header::HeaderValue>) -> bool {

@@ -8,6 +8,7 @@ mod dora;
 mod error;
 mod extract;
 mod incidents;
+mod linger;
 mod observe;
 mod openapi;
 mod resource;

@@ -5,7 +5,6 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
+use super::linger;
 use super::observe::Peer;
 
 /// How long a client may take to send a request's headers, and how long an idle connection is kept: longer
@@ -49,9 +49,11 @@ pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, 
         }
         let app = app.clone();
         let service = tower::service_fn(move |request: Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(Peer(Some(peer)));
-            app.clone().oneshot(request)
+            let app = app.clone();
+            linger::answer(request, async move |mut request: Request| {
+                request.extensions_mut().insert(Peer(Some(peer)));
+                app.oneshot(request).await
+            })
         });
         let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = connections.watch(connection);
