@@ -9,6 +9,7 @@ mod engine;
 mod app;
 mod cli;
 mod exact;
+mod hostile;
 mod http;
 mod layers;
 mod races;

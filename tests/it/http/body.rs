@@ -17,6 +17,8 @@ on_each_engine! {
     a_bad_chunk_leaves_no_trace,
     reading_requests_ignore_their_bodies,
     contradicting_lengths_are_refused,
+    a_body_that_nobody_reads_costs_no_answer,
+    a_connection_that_will_be_closed_says_so,
 }
 
 const HEAD: &str = "POST /incidents HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-type: application/json\r\n";
@@ -151,4 +153,37 @@ async fn contradicting_lengths_are_refused(engine: Engine) {
         assert_eq!(reply.status(), 400, "{framing}: {reply:?}");
     }
     assert_eq!(app.stored().await, before);
+}
+
+async fn a_body_that_nobody_reads_costs_no_answer(engine: Engine) {
+    let app = engine.app().await;
+    let before = app.stored().await;
+    let body = padded(500_000);
+    let mut wire = app.wire().await;
+    // each is refused before its body is read; the next one on the connection is answered all the same
+    for path in ["/nothing", "/health", "/deployments/%00/deployed"] {
+        wire.send(format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len())).await;
+        wire.send(&body).await;
+    }
+    wire.send("GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let reply = wire.reply().await;
+    let all = format!("{}\r\n\r\n{}", reply.head, reply.body.to_lowercase());
+    let statuses: Vec<_> = all.split("http/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
+    assert_eq!(statuses, ["404", "405", "400", "200"]);
+    assert_eq!(app.stored().await, before);
+}
+
+async fn a_connection_that_will_be_closed_says_so(engine: Engine) {
+    let app = engine.app().await;
+    for head in [
+        // more than will be read for nothing, what never comes, what waits for leave
+        "POST /nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000000\r\n\r\n",
+        "POST /nothing HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n",
+        "POST /nothing HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 100\r\n\r\n",
+    ] {
+        let reply = app.talk(head).await;
+        reply.expect_problem(404, "not-found");
+        assert!(reply.head.contains("connection: close"), "{reply:?}");
+        assert!(!reply.head.contains("100 continue"), "{reply:?}");
+    }
 }
