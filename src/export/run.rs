@@ -10,7 +10,6 @@ use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::complaints::{Once, Outage};
 use super::otlp::{self, Identity, MAX_REQUEST_BYTES};
 use super::transport::{BuildError, Failure, Transport, chain, shown};
 use super::{blocking, snapshot};
@@ -18,8 +17,8 @@ use crate::config::Otel;
 use crate::domain::{Clock, Timestamp};
 use crate::metrics::SeriesTotal;
 use crate::storage::{self, Store};
-use crate::telemetry::OwnMetrics;
 use crate::telemetry::instruments::{EXPORT_CYCLES, EXPORT_DURATION};
+use crate::telemetry::{Complaint, Once, Outage, OwnMetrics};
 
 /// How the store knows the collector.
 const CONSUMER: &str = "otlp";
@@ -141,7 +140,7 @@ impl Push {
             }
             Err(error) => {
                 outcome = Outcome::Failure;
-                if self.database.fails(self.clock.now()) {
+                if self.database.fails(Instant::now()) == Complaint::Begins {
                     warn!(error = %chain(&error), "the totals cannot be exported for now");
                 }
             }
@@ -149,9 +148,9 @@ impl Push {
         // Also when there is nothing in it yet: a wrong address is told at the start, not at the first fact.
         let own = ExportMetricsServiceRequest::from(&self.own.collect());
         self.deliver(own, &mut delivery).await;
-        let now = self.clock.now();
+        let now = Instant::now();
         if let Some(reason) = delivery.unavailable {
-            if self.collector.fails(now) {
+            if self.collector.fails(now) == Complaint::Begins {
                 warn!(otlp.url = %self.url, error = reason, "the collector cannot be reached; every cycle tries again");
             }
             return Outcome::Failure;
@@ -228,7 +227,7 @@ impl Push {
     }
 
     fn database_works(&mut self) {
-        if let Some(outage) = self.database.works(self.clock.now()) {
+        if let Some(outage) = self.database.works(Instant::now()) {
             info!(outage_seconds = outage.as_secs_f64(), "the totals are exported again");
         }
     }

@@ -11,11 +11,13 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::linger;
 use super::observe::Peer;
+use crate::telemetry::{Complaint, Outage};
 
 /// How long a client may take to send a request's headers, and how long an idle connection is kept: longer
 /// than the minute between two scrapes.
@@ -28,6 +30,7 @@ pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, 
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES);
     let connections = GracefulShutdown::new();
+    let mut outage = Outage::default();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -37,12 +40,23 @@ pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, 
             Ok(accepted) => accepted,
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => continue,
             Err(error) => {
+                match outage.fails(Instant::now()) {
+                    Complaint::Begins => {
+                        tracing::error!(%error, "cannot accept connections; trying again until it can");
+                    }
+                    Complaint::GoesOn { failures } => {
+                        tracing::error!(%error, failures, "still cannot accept connections");
+                    }
+                    Complaint::Nothing => {}
+                }
                 // out of file descriptors: there is no event for "some are free again"
-                tracing::error!(%error, "cannot accept connections");
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
             }
         };
+        if let Some(outage) = outage.settles(Instant::now()) {
+            tracing::info!(outage_seconds = outage.as_secs_f64(), "connections are accepted again");
+        }
         // answers are small and complete: waiting to fill a packet only delays them
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection was gone before it began");

@@ -1,6 +1,7 @@
 //! The service's own logs, traces and metrics. The numbers we are asked for are not here: they come from the store.
 //! Instruments are made where they are used, from their line in [`instruments`].
 
+mod complaints;
 pub mod instruments;
 mod logs;
 mod own;
@@ -17,6 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Log, Otel};
 
+pub use complaints::{Complaint, Once, Outage};
 pub use logs::check_filter;
 pub use own::OwnMetrics;
 pub use traces::continue_trace;
