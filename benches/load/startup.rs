@@ -75,7 +75,7 @@ pub async fn measure(options: &Options, folder: &Path) -> anyhow::Result<Measure
 /// Deployments that have reached users, as the service itself would have stored them, with journal and totals.
 async fn fill(file: &Path, options: &Options) -> anyhow::Result<()> {
     let storage = em_metrics::config::Storage { sqlite_db: file.to_owned(), ..Default::default() };
-    let store = Store::open(&storage).await?;
+    let store = Store::open(&storage, std::time::Duration::from_secs(15)).await?;
     let name = |text: String| Name::parse(&text).map_err(anyhow::Error::msg);
     let time = |seconds: i64| Timestamp::from_micros(seconds * SECOND).ok_or_else(|| anyhow::anyhow!("too late"));
     let (production, actor, teams) = (name("production".into())?, name("load".into())?, Teams::default());

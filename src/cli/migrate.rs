@@ -7,7 +7,7 @@ use crate::config::{Config, Storage, masked_url};
 use crate::storage::Store;
 
 pub(super) async fn run(config: &Config) -> anyhow::Result<()> {
-    let store = Store::open(&config.storage).await?;
+    let store = Store::open(&config.storage, config.server.write_limit()).await?;
     store.close().await;
     say(&format!("{}: the schema is up to date", shown(&config.storage)));
     Ok(())

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use axum::http::HeaderValue;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -15,10 +15,13 @@ use crate::config::Config;
 use crate::domain::Clock;
 use crate::export::{Push, Totals};
 use crate::http::{self, AppState, Meters, Parts};
-use crate::ingest::{Settings, Writer};
+use crate::ingest::{Settings, Unwritten, Writer};
 use crate::metrics::Labels;
 use crate::storage::Store;
 use crate::telemetry::{OwnMetrics, Telemetry};
+
+/// How long the end of the process may wait for connections to the database to end.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// Serves until SIGTERM or ctrl-c; a second one ends at once.
 pub async fn run(config: Config) -> anyhow::Result<()> {
@@ -54,8 +57,7 @@ async fn serve(config: &Config, own: OwnMetrics) -> anyhow::Result<()> {
     tokio::spawn(async move {
         stop_on_signals(&signals).await;
     });
-    service.serve(listener, stop).await;
-    Ok(())
+    service.serve(listener, stop).await
 }
 
 /// Everything but the listening.
@@ -65,8 +67,10 @@ pub struct Service {
     pub store: Store,
     /// The token that was made because none is configured.
     pub generated: Option<GeneratedToken>,
-    grace: std::time::Duration,
-    writer: tokio::task::JoinHandle<()>,
+    grace: Duration,
+    /// How long a write may wait and take.
+    request_timeout: Duration,
+    writer: tokio::task::JoinHandle<Result<(), Unwritten>>,
     stop_writer: CancellationToken,
     exporter: Option<tokio::task::JoinHandle<()>>,
     stop_exporter: CancellationToken,
@@ -76,13 +80,13 @@ impl Service {
     /// Opens the store and starts the writer and the exporter.
     pub async fn start(config: &Config, clock: Clock, own: OwnMetrics) -> anyhow::Result<Self> {
         let (auth, generated) = Authenticator::new(&config.auth);
-        let store = Store::open(&config.storage).await?;
+        let store = Store::open(&config.storage, config.server.write_limit()).await?;
         store.announce(&configured_labels(config), clock.now()).await?;
         let settings = Settings {
             production: config.production_environment.clone(),
             teams: config.teams.clone(),
             group_commit: config.storage.group_commit,
-            patience: config.server.request_timeout(),
+            patience: config.server.write_limit(),
         };
         let (writer, ingest) = Writer::new(store.clone(), settings);
         let (stop_writer, stop_exporter) = (CancellationToken::new(), CancellationToken::new());
@@ -109,40 +113,52 @@ impl Service {
             tracing: config.otel.traces.is_some(),
             meters: Meters::new(),
         });
-        let grace = config.server.shutdown_timeout();
-        Ok(Self { state, store, generated, grace, writer, stop_writer, exporter, stop_exporter })
+        let (grace, request_timeout) = (config.server.shutdown_timeout(), config.server.request_timeout());
+        Ok(Self { state, store, generated, grace, request_timeout, writer, stop_writer, exporter, stop_exporter })
     }
 
     /// Serves until `stop`. In this order, so that nothing accepted is lost and the collector hears of it:
-    /// requests, the writer's queue, one last export, the store.
-    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+    /// requests, the writer's queue, one last export, the store. An error when something was left undone.
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
         let mut writer = self.writer;
         let serving = http::serve(listener, http::app(self.state), stop.clone(), self.grace);
         tokio::pin!(serving);
-        tokio::select! {
-            () = &mut serving => {}
+        let written = tokio::select! {
+            () = &mut serving => {
+                self.stop_writer.cancel();
+                // each of those that wait is answered in the time of a request
+                let limit = self.grace + self.request_timeout;
+                match tokio::time::timeout(limit, &mut writer).await {
+                    Ok(Ok(written)) => written.map_err(anyhow::Error::from),
+                    Ok(Err(error)) => Err(anyhow!(error).context("the writer did not end well")),
+                    Err(_) => {
+                        writer.abort();
+                        Err(anyhow!("the writer was still waiting for the database after {} s", limit.as_secs()))
+                    }
+                }
+            }
             ended = &mut writer => {
                 // without a writer nothing can be accepted: let whoever supervises us start afresh
                 tracing::error!(?ended, "the writer ended unexpectedly; stopping");
                 stop.cancel();
                 serving.await;
-                return;
+                Err(anyhow!("the writer ended unexpectedly"))
             }
-        }
-        self.stop_writer.cancel();
-        report(writer.await, "the writer");
+        };
         self.stop_exporter.cancel();
-        if let Some(exporter) = self.exporter {
-            report(exporter.await, "the exporter");
+        if let Some(exporter) = self.exporter
+            && let Err(error) = exporter.await
+        {
+            tracing::error!(%error, "the exporter did not end well");
         }
-        self.store.close().await;
-        tracing::info!("stopped");
-    }
-}
-
-fn report(ended: Result<(), tokio::task::JoinError>, who: &str) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "{who} did not end well");
+        if tokio::time::timeout(CLOSING, self.store.close()).await.is_err() {
+            tracing::warn!("left the database without a farewell: something was still under way there");
+        }
+        match &written {
+            Ok(()) => tracing::info!("stopped"),
+            Err(error) => tracing::error!(error = %format_args!("{error:#}"), "stopped"),
+        }
+        written
     }
 }
 

@@ -41,6 +41,11 @@ impl Server {
         Duration::from_secs(self.request_timeout_seconds)
     }
 
+    /// How long a write may wait for its turn, and how long it may take then: together the time of a request.
+    pub fn write_limit(&self) -> Duration {
+        self.request_timeout() / 2
+    }
+
     pub fn shutdown_timeout(&self) -> Duration {
         Duration::from_secs(self.shutdown_timeout_seconds)
     }

@@ -58,7 +58,7 @@ impl Bench {
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = config::Storage { sqlite_db: folder.path().join("em.db"), ..config::Storage::default() };
-        let store = Store::open(&settings).await.unwrap();
+        let store = Store::open(&settings, Duration::from_secs(15)).await.unwrap();
         let own = OwnMetrics::detached(&otel(None));
         Self { store, own, clock: Clock::manual(at(1_000)), _folder: folder }
     }

@@ -186,6 +186,7 @@ impl From<ingest::Error> for Problem {
             ingest::Error::Overloaded => {
                 Self::unavailable("more is coming in than the disk can take; nothing was recorded")
             }
+            ingest::Error::Failed => Self::new(&INTERNAL, "the database refused to store this; nothing was recorded"),
             ingest::Error::Unavailable => {
                 Self::unavailable("the database does not answer; send it again, a repeat never counts twice")
             }
@@ -195,12 +196,12 @@ impl From<ingest::Error> for Problem {
 
 impl From<storage::Error> for Problem {
     fn from(error: storage::Error) -> Self {
-        if matches!(error, storage::Error::Unreadable(_)) {
-            tracing::error!(%error, "stored data cannot be read");
+        let reason = error.reason();
+        if matches!(error, storage::Error::Unreadable(_) | storage::Error::Refused(_)) {
+            tracing::error!(%error, reason, "stored data cannot be read");
             return Self::new(&INTERNAL, "the stored data could not be read");
         }
-        let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(%error, source, "the database failed");
+        tracing::error!(%error, reason, "the database failed");
         Self::unavailable("the database does not answer")
     }
 }

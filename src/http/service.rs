@@ -45,12 +45,13 @@ async fn get_liveness() -> Json<Health> {
     OK
 }
 
-/// Whether the database answers.
+/// Whether the database answers, and whether what was written last got there. After a failed write small ones
+/// are tried until one succeeds, so this recovers by itself.
 #[utoipa::path(get, path = "/health/ready", tag = "service", security(()),
     responses((status = 200, body = Health), (status = 503, body = Document)))]
 async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     state.store.ping().await?;
-    Ok(OK)
+    if state.ingest.is_writable() { Ok(OK) } else { Err(Problem::unavailable("the database takes no writes")) }
 }
 
 #[derive(Debug, Serialize, ToSchema)]

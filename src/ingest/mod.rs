@@ -1,19 +1,24 @@
 //! Taking commands in: one writer drains a queue, many commands share one transaction, and everyone is
 //! answered after it is on disk.
 
+mod health;
 mod load;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
 mod writer;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::{Deployment, Incident, Name, Refusal, Timestamp, deployment, incident};
 
-pub use writer::{Settings, Writer};
+pub use writer::{Settings, Unwritten, Writer};
+
+use health::Writable;
 
 /// What somebody wants to have recorded.
 #[derive(Debug, Clone)]
@@ -54,6 +59,9 @@ pub enum Error {
     Overloaded,
     #[error("the database does not answer")]
     Unavailable,
+    /// The same command will fail again; the log says why.
+    #[error("the database will not have it")]
+    Failed,
 }
 
 /// Where commands are handed in. Cheap to clone.
@@ -61,6 +69,7 @@ pub enum Error {
 pub struct Ingest {
     queue: mpsc::Sender<Job>,
     patience: Duration,
+    writable: Writable,
 }
 
 #[derive(Debug)]
@@ -68,7 +77,16 @@ struct Job {
     command: Command,
     /// Not begun by then: given up, so that the caller's answer and the store agree.
     deadline: tokio::time::Instant,
+    /// Set by whoever comes first: the writer that begins it, or its caller who gives up.
+    taken: Arc<AtomicBool>,
     answer: oneshot::Sender<Result<Outcome, Error>>,
+}
+
+impl Job {
+    /// Whether it is to be done: in time, and with somebody who waits for it.
+    fn begin(&self, now: tokio::time::Instant) -> bool {
+        self.deadline > now && !self.answer.is_closed() && !self.taken.swap(true, Ordering::AcqRel)
+    }
 }
 
 impl Ingest {
@@ -105,8 +123,21 @@ impl Ingest {
             .await
             .map_err(|_| Error::Overloaded)?
             .map_err(|_| Error::Unavailable)?;
-        let (answer, answered) = oneshot::channel();
-        place.send(Job { command, deadline, answer });
-        answered.await.map_err(|_| Error::Unavailable)?
+        let (answer, mut answered) = oneshot::channel();
+        let taken = Arc::new(AtomicBool::new(false));
+        place.send(Job { command, deadline, taken: taken.clone(), answer });
+        let outcome = match tokio::time::timeout_at(deadline, &mut answered).await {
+            Ok(outcome) => outcome,
+            // the writer has not come to it, and now never will
+            Err(_) if !taken.swap(true, Ordering::AcqRel) => return Err(Error::Overloaded),
+            // begun, so it may be on disk a moment later; the writer answers within a time of its own
+            Err(_) => answered.await,
+        };
+        outcome.map_err(|_| Error::Unavailable)?
+    }
+
+    /// Whether what is handed in can be written, by what was tried last.
+    pub fn is_writable(&self) -> bool {
+        self.writable.now()
     }
 }

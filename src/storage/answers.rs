@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use futures_util::TryStreamExt as _;
-use sqlx::{Database, Encode, QueryBuilder, Row as _, Type};
+use sqlx::{Database, Encode, Postgres, QueryBuilder, Row as _, Transaction, Type};
 
 use super::engine::{Pool, names};
 use super::tx::Inner;
@@ -86,7 +86,7 @@ impl GroupBy {
 /// The store as it is at one moment, whatever is written meanwhile.
 #[derive(Debug)]
 pub struct Snapshot {
-    inner: Inner,
+    inner: Inner<Transaction<'static, Postgres>>,
 }
 
 impl Store {

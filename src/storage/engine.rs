@@ -3,12 +3,14 @@
 
 use sqlx::{PgPool, SqlitePool};
 
+use super::pg_writer::PgWriter;
+
 /// Reading and writing connections. SQLite has one writer by nature; PostgreSQL gets one by choice
 /// (a second one per process gains nothing under group commit).
 #[derive(Debug, Clone)]
 pub enum Pool {
     Sqlite { read: SqlitePool, write: SqlitePool },
-    Postgres { read: PgPool, write: PgPool },
+    Postgres { read: PgPool, write: PgWriter },
 }
 
 /// One body for a query on either engine's reading pool.
@@ -17,16 +19,6 @@ macro_rules! on_engine {
         match &$store.pool {
             $crate::storage::engine::Pool::Sqlite { read: $pool, .. } => $body,
             $crate::storage::engine::Pool::Postgres { read: $pool, .. } => $body,
-        }
-    };
-}
-
-/// The same for a single statement that writes.
-macro_rules! on_writer {
-    ($store:expr, |$pool:ident| $body:expr) => {
-        match &$store.pool {
-            $crate::storage::engine::Pool::Sqlite { write: $pool, .. } => $body,
-            $crate::storage::engine::Pool::Postgres { write: $pool, .. } => $body,
         }
     };
 }
@@ -176,6 +168,16 @@ impl Dialect {
         match self {
             Self::Sqlite => None,
             Self::Postgres => Some("SELECT pg_advisory_xact_lock(7311402986621)"),
+        }
+    }
+
+    /// Fails where somebody keeps a table to himself. SQLite has one lock, and a transaction begins with it.
+    pub fn lock_tables(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => {
+                Some("LOCK TABLE deployments, incidents, journal, series, series_bucket IN ROW EXCLUSIVE MODE NOWAIT")
+            }
         }
     }
 

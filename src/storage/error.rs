@@ -1,6 +1,10 @@
 //! What can go wrong below us.
 
-/// A failure of the database, never of the caller's data.
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+use sqlx::sqlite::SqliteError;
+
+/// A failure of the database or of this program, never of the caller's data.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Two writers met; the same work done again will do.
@@ -8,6 +12,12 @@ pub enum Error {
     Contended(#[source] sqlx::Error),
     #[error("the database does not answer as it should")]
     Unavailable(#[source] sqlx::Error),
+    /// Given up by us; what was begun may still be done.
+    #[error("the database takes too long")]
+    TooSlow,
+    /// The database answers, and will not have what was to be stored.
+    #[error("the database refuses what was to be stored")]
+    Refused(#[source] sqlx::Error),
     /// Something stored cannot be read back as what it was.
     #[error("the database holds something that this version cannot read: {0}")]
     Unreadable(String),
@@ -17,11 +27,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// What the driver says about it, for the log.
+    pub fn reason(&self) -> String {
+        std::error::Error::source(self).map(ToString::to_string).unwrap_or_default()
+    }
+
     /// One word for it, for metrics.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Contended(_) => "contended",
             Self::Unavailable(_) => "unavailable",
+            Self::TooSlow => "too_slow",
+            Self::Refused(_) => "refused",
             Self::Unreadable(_) => "unreadable",
             Self::Open(_) => "open",
         }
@@ -34,7 +51,13 @@ impl From<sqlx::Error> for Error {
             // serialization_failure, deadlock_detected, and a fact made by another replica just now
             db.is_unique_violation() || matches!(db.code().as_deref(), Some("40001" | "40P01"))
         });
-        if contended { Self::Contended(error) } else { Self::Unavailable(error) }
+        if contended {
+            Self::Contended(error)
+        } else if error.as_database_error().is_some_and(is_about_the_data) {
+            Self::Refused(error)
+        } else {
+            Self::Unavailable(error)
+        }
     }
 }
 
@@ -44,7 +67,17 @@ impl From<serde_json::Error> for Error {
     }
 }
 
-/// Whether the database itself said no (and did not merely fail to answer).
-pub fn refused_by_database(error: &sqlx::Error) -> bool {
-    error.as_database_error().is_some()
+/// Whether the same data will be refused however often it is sent; a disk that is full, a lock that is held
+/// and a server that goes down are none of its business.
+fn is_about_the_data(error: &dyn DatabaseError) -> bool {
+    let Some(code) = error.code() else { return false };
+    if error.try_downcast_ref::<PgDatabaseError>().is_some() {
+        // data exceptions, integrity constraints, more than the program's limits
+        ["22", "23", "54"].iter().any(|class| code.starts_with(class))
+    } else if error.try_downcast_ref::<SqliteError>().is_some() {
+        // TOOBIG, CONSTRAINT, MISMATCH, RANGE; what is above the byte says more
+        code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 18 | 19 | 20 | 25))
+    } else {
+        false
+    }
 }

@@ -1,9 +1,11 @@
 //! What makes this store itself: its identity towards consumers of the totals, what those have been
 //! shown, and who may export.
 
-use sqlx::{Connection as _, PgConnection};
+use sqlx::Connection as _;
 
 use super::engine::Pool;
+use super::open::ACQUIRE_TIMEOUT;
+use super::pg_writer::{connect, within};
 use super::{Error, Store};
 
 /// The advisory lock of the one exporting replica.
@@ -14,7 +16,11 @@ impl Store {
     pub async fn instance_id(&self) -> Result<String, Error> {
         let fresh = uuid::Uuid::new_v4().to_string();
         let insert = "INSERT INTO identity (key, value) VALUES ('instance_id', $1) ON CONFLICT DO NOTHING";
-        on_writer!(self, |pool| sqlx::query(insert).bind(&fresh).execute(pool).await.map(drop))?;
+        self.alone(async |tx| {
+            in_tx!(tx, |connection| sqlx::query(insert).bind(&fresh).execute(connection).await.map(drop))?;
+            Ok(())
+        })
+        .await?;
         let select = "SELECT value FROM identity WHERE key = 'instance_id'";
         Ok(on_engine!(self, |pool| sqlx::query_scalar(select).fetch_one(pool).await)?)
     }
@@ -29,8 +35,13 @@ impl Store {
     pub async fn set_announced(&self, consumer: &str, series_id: i64) -> Result<(), Error> {
         let upsert = "INSERT INTO announced (consumer, series_id) VALUES ($1, $2) ON CONFLICT (consumer) \
                       DO UPDATE SET series_id = excluded.series_id WHERE announced.series_id < excluded.series_id";
-        on_writer!(self, |pool| sqlx::query(upsert).bind(consumer).bind(series_id).execute(pool).await.map(drop))?;
-        Ok(())
+        self.alone(async |tx| {
+            in_tx!(tx, |connection| {
+                sqlx::query(upsert).bind(consumer).bind(series_id).execute(connection).await.map(drop)
+            })?;
+            Ok(())
+        })
+        .await
     }
 
     /// Whether this process may export. SQLite: always, the file is ours alone. PostgreSQL: while our
@@ -39,14 +50,18 @@ impl Store {
         let Pool::Postgres { write, .. } = &self.pool else { return Ok(true) };
         let mut leader = self.inner.leader.lock().await;
         if let Some(connection) = leader.as_mut() {
-            if connection.ping().await.is_ok() {
+            if within(ACQUIRE_TIMEOUT, connection.ping()).await.is_ok() {
                 return Ok(true);
             }
             *leader = None;
         }
-        let mut connection = PgConnection::connect_with(&write.connect_options()).await?;
-        let held: bool =
-            sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LEADER_LOCK).fetch_one(&mut connection).await?;
+        let (connection, held) = within(ACQUIRE_TIMEOUT, async {
+            let mut connection = connect(&write.options).await?;
+            let lock = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LEADER_LOCK);
+            let held: bool = lock.fetch_one(&mut connection).await?;
+            Ok((connection, held))
+        })
+        .await?;
         if held {
             *leader = Some(connection);
         }

@@ -11,15 +11,17 @@ mod incidents;
 mod journal;
 mod lists;
 mod open;
+mod pg_writer;
 mod rows;
 mod series;
 mod tx;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 pub use answers::{DeploymentRow, GroupBy, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Snapshot};
-pub use error::{Error, refused_by_database};
+pub use error::Error;
 pub use incidents::LinkedIds;
 pub use journal::{Entry, Fact};
 pub use lists::{Cursor, Filter, IncidentState, Page};
@@ -29,6 +31,9 @@ pub use tx::{Key, Tx, Writes};
 use crate::metrics::Labels;
 use engine::Pool;
 use series::SeriesIds;
+
+/// How long a write may take that nobody has asked for.
+const OWN_WRITE: Duration = Duration::from_secs(10);
 
 /// The store. Cheap to clone; all clones share the connections.
 #[derive(Debug, Clone)]
@@ -62,9 +67,25 @@ impl Store {
         Ok(())
     }
 
-    /// Starts a write. SQLite: waits for the one writing connection.
+    /// Starts a write: waits for the one writing connection, for some seconds.
     pub async fn begin(&self) -> Result<Tx<'_>, Error> {
         Tx::begin(self).await
+    }
+
+    /// Whether a change could be written now: makes one that means nothing.
+    pub async fn try_writing(&self) -> Result<(), Error> {
+        self.alone(async |tx| tx.touch().await).await
+    }
+
+    /// A write of our own, in a transaction of its own. Whoever waits for the connection meanwhile does not
+    /// wait long.
+    async fn alone<T>(&self, work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+        let write = async {
+            let mut tx = self.begin().await?;
+            let outcome = work(&mut tx).await;
+            tx.end(outcome).await
+        };
+        tokio::time::timeout(OWN_WRITE, write).await.unwrap_or(Err(Error::TooSlow))
     }
 
     /// Waits for running reads and closes every connection; SQLite folds its log into the file.

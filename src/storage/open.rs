@@ -13,30 +13,32 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
 use super::engine::Pool;
+use super::pg_writer::PgWriter;
 use super::{Error, Inner, Store};
 use crate::config;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long a request may wait for a connection before the answer is 503.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long anything may wait for a connection, and for a server to show that it is there.
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Rows that the writing connection may be ahead of whoever asked for them: with fewer than a batch it
 /// stops in the middle and has to be woken again.
 const ROWS: usize = 512;
 
 impl Store {
-    /// Opens the configured store and brings its schema up to date.
-    pub async fn open(config: &config::Storage) -> Result<Self, Error> {
+    /// Opens the configured store and brings its schema up to date. The database is told to give up a
+    /// write a little before `write_limit`, migrations on PostgreSQL excepted.
+    pub async fn open(config: &config::Storage, write_limit: Duration) -> Result<Self, Error> {
         match &config.database_url {
-            Some(url) => Self::open_postgres(url.expose_secret(), config.read_connections).await,
-            None => Self::open_sqlite(&config.sqlite_db, config.read_connections).await,
+            Some(url) => Self::open_postgres(url.expose_secret(), config.read_connections, write_limit).await,
+            None => Self::open_sqlite(&config.sqlite_db, config.read_connections, write_limit).await,
         }
     }
 
     /// Opens the file, making it where there is none, and brings its schema up to date.
-    async fn open_sqlite(path: &Path, read_connections: u32) -> Result<Self, Error> {
+    async fn open_sqlite(path: &Path, read_connections: u32, write_limit: Duration) -> Result<Self, Error> {
         let shown = path.display();
         let lock = lock(path)?;
         let options = SqliteConnectOptions::new()
@@ -45,7 +47,7 @@ impl Store {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(Duration::from_secs(5))
+            .busy_timeout(ACQUIRE_TIMEOUT.min(write_limit * 4 / 5))
             .pragma("wal_autocheckpoint", "2000")
             .pragma("journal_size_limit", "67108864")
             .optimize_on_close(true, 400);
@@ -78,7 +80,7 @@ impl Store {
     }
 
     /// Connects and brings the schema up to date; several replicas may start at once.
-    async fn open_postgres(url: &str, read_connections: u32) -> Result<Self, Error> {
+    async fn open_postgres(url: &str, read_connections: u32, write_limit: Duration) -> Result<Self, Error> {
         // neither the address nor the error may show the password, so only our own words are used
         let options = PgConnectOptions::from_str(url)
             .map_err(|_| {
@@ -91,15 +93,15 @@ impl Store {
             options.get_port(),
             options.get_database().unwrap_or("")
         );
-        let pool = |connections| {
-            PgPoolOptions::new().max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(true)
-        };
-        let write = pool(1)
+        let read = PgPoolOptions::new()
+            .max_connections(read_connections)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(true)
             .connect_with(options.clone())
             .await
             .map_err(|error| Error::Open(format!("cannot connect to {shown}: {error}")))?;
-        migrate(&POSTGRES, &write, &shown).await?;
-        let read = pool(read_connections).connect_lazy_with(options);
+        migrate(&POSTGRES, &read, &shown).await?;
+        let write = PgWriter::new(options, write_limit);
         Ok(Self { pool: Pool::Postgres { read, write }, inner: Arc::default() })
     }
 }

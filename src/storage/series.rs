@@ -224,8 +224,8 @@ impl Store {
             totals.see(labels, now);
         }
         let mut tx = self.begin().await?;
-        tx.add_to_totals(&totals).await?;
-        tx.commit().await
+        let outcome = tx.add_to_totals(&totals).await;
+        tx.end(outcome).await
     }
 
     /// Every total, by ascending id, as of one moment.

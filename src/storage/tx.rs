@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
-use sqlx::{FromRow, Postgres, Sqlite, Transaction};
+use sqlx::{FromRow, Sqlite, Transaction};
 
 use super::engine::{Dialect, Pool, Texts};
+use super::pg_writer::PgWrite;
 use super::series::{SeriesIds, Totals};
 use super::{Entry, Error, Store};
 use crate::domain::{Deployment, Incident, Name};
@@ -14,15 +15,15 @@ use crate::metrics::Labels;
 #[derive(Debug)]
 pub struct Tx<'a> {
     pub(super) store: &'a Store,
-    pub(super) inner: Inner,
+    pub(super) inner: Inner<PgWrite>,
     /// Series made in this transaction; known to the process only once it is committed.
     pub(super) new_series: HashMap<Labels, SeriesIds>,
 }
 
 #[derive(Debug)]
-pub(super) enum Inner {
+pub(super) enum Inner<P> {
     Sqlite(Transaction<'static, Sqlite>),
-    Postgres(Transaction<'static, Postgres>),
+    Postgres(P),
 }
 
 /// What a lookup goes by. Absent parts are left to the statement.
@@ -71,6 +72,40 @@ impl<'a> Tx<'a> {
             Inner::Postgres(tx) => tx.commit().await?,
         }
         self.store.inner.learn_series(self.new_series);
+        Ok(())
+    }
+
+    /// Ends it without a trace. Dropping it does so as well, but may cost the connection.
+    pub async fn rollback(self) {
+        let ended = match self.inner {
+            Inner::Sqlite(tx) => tx.rollback().await,
+            Inner::Postgres(tx) => tx.rollback().await,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a transaction ended with its connection");
+        }
+    }
+
+    /// Commits what was done well.
+    pub async fn end<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
+        match outcome {
+            Ok(done) => self.commit().await.map(|()| done),
+            Err(error) => {
+                self.rollback().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// A change that means nothing, made as any other: committed it has gone to the disk, and the tables
+    /// were free to be written to.
+    pub(super) async fn touch(&mut self) -> Result<(), Error> {
+        if let Some(lock) = self.dialect().lock_tables() {
+            in_tx!(self, |connection| sqlx::query(lock).execute(connection).await.map(drop))?;
+        }
+        let upsert = "INSERT INTO identity (key, value) VALUES ('last_probe', '') \
+                      ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+        in_tx!(self, |connection| sqlx::query(upsert).execute(connection).await.map(drop))?;
         Ok(())
     }
 

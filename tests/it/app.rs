@@ -26,7 +26,7 @@ pub struct App {
     client: reqwest::Client,
     authorization: Option<String>,
     stop: CancellationToken,
-    serving: JoinHandle<()>,
+    serving: JoinHandle<anyhow::Result<()>>,
     // last: dropped when nothing uses it any more
     pub database: Database,
 }
@@ -78,8 +78,16 @@ impl App {
     pub async fn stop(self) -> Database {
         self.stop.cancel();
         drop(self.client);
-        self.serving.await.unwrap();
+        self.serving.await.unwrap().unwrap();
         self.database
+    }
+
+    /// The same where writes fail: why it could not end well.
+    pub async fn stop_unwell(self) -> (Database, String) {
+        self.stop.cancel();
+        drop(self.client);
+        let error = self.serving.await.unwrap().unwrap_err();
+        (self.database, format!("{error:#}"))
     }
 
     pub fn set_now(&self, time: &str) {

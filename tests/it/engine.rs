@@ -117,6 +117,58 @@ impl Database {
     }
 }
 
+/// A connection of somebody else's.
+pub enum Other {
+    Sqlite(SqliteConnection),
+    Postgres(PgConnection),
+}
+
+impl Database {
+    pub async fn other(&self) -> Other {
+        match self {
+            Self::Sqlite { folder } => {
+                let options = SqliteConnectOptions::new().filename(sqlite_file(folder));
+                Other::Sqlite(SqliteConnection::connect_with(&options).await.unwrap())
+            }
+            Self::Postgres { .. } | Self::Shared { .. } => {
+                Other::Postgres(PgConnection::connect(&self.url()).await.unwrap())
+            }
+        }
+    }
+
+    /// The address of a PostgreSQL database.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Sqlite { .. } => panic!("SQLite has no address"),
+            Self::Postgres { name } | Self::Shared { name } => url_of(name),
+        }
+    }
+}
+
+impl Other {
+    pub async fn execute(&mut self, sql: impl Into<String>) {
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.into()));
+        match self {
+            Self::Sqlite(connection) => drop(sql.execute(connection).await.unwrap()),
+            Self::Postgres(connection) => drop(sql.execute(connection).await.unwrap()),
+        }
+    }
+
+    /// Keeps everyone else from writing until it is dropped.
+    pub async fn hold(mut self) -> Self {
+        let sql = match self {
+            Self::Sqlite(_) => "BEGIN IMMEDIATE",
+            Self::Postgres(_) => "BEGIN; LOCK TABLE deployments IN EXCLUSIVE MODE",
+        };
+        self.execute(sql).await;
+        self
+    }
+
+    pub async fn let_go(mut self) {
+        self.execute("ROLLBACK").await;
+    }
+}
+
 fn sqlite_file(folder: &TempDir) -> PathBuf {
     folder.path().join("facts.db")
 }
@@ -168,6 +220,6 @@ async fn make_template() -> String {
     let mut server = PgConnection::connect(&server()).await.unwrap();
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut server).await.unwrap();
     let storage = em_metrics::config::Storage { database_url: Some(url_of(&name).into()), ..Default::default() };
-    em_metrics::storage::Store::open(&storage).await.unwrap().close().await;
+    em_metrics::storage::Store::open(&storage, std::time::Duration::from_secs(15)).await.unwrap().close().await;
     name
 }

@@ -12,6 +12,8 @@ mod exact;
 mod hostile;
 mod http;
 mod layers;
+mod outage;
+mod proxy;
 mod races;
 mod readme;
 mod replicas;

@@ -1,0 +1,168 @@
+//! The database cannot be written to for a while: everyone is answered in time, nothing is lost or counted
+//! twice, and it all comes back by itself.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::Command;
+use tokio::time::Instant;
+
+use crate::app::{Answer, App};
+use crate::engine::Engine;
+use crate::proxy::Proxy;
+
+on_each_engine! {
+    a_lock_that_somebody_holds_is_answered_in_time_and_outlived,
+    a_stop_during_an_outage_ends_in_time_and_says_so,
+}
+
+/// What a request may take in these tests; more than the machine needs for one that works.
+const REQUEST: Duration = Duration::from_secs(4);
+/// What a machine with much to do may add to that.
+const SLACK: Duration = Duration::from_secs(4);
+
+fn start(id: &str) -> Value {
+    json!({"id": id, "project_id": "shop", "first_commit_at": "2026-06-15T10:00:00Z"})
+}
+
+async fn app(engine: Engine) -> App {
+    engine.app_with(|config| config.server.request_timeout_seconds = REQUEST.as_secs()).await
+}
+
+impl App {
+    /// Sends what cannot be written now.
+    async fn unavailable(&self, body: Value) -> Answer {
+        let sent = Instant::now();
+        let answer = self.post("/deployments", body).await;
+        assert!(sent.elapsed() < REQUEST + SLACK, "answered after {:?}", sent.elapsed());
+        answer.expect_problem(503, "unavailable");
+        assert_eq!(answer.header("retry-after"), "1");
+        answer
+    }
+
+    /// Waits, without sending anything that would be written, until it says that it is ready.
+    async fn comes_back(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.get("/health/ready").await.status != 200 {
+            assert!(Instant::now() < deadline, "it does not come back");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+async fn a_lock_that_somebody_holds_is_answered_in_time_and_outlived(engine: Engine) {
+    let app = app(engine).await;
+    app.post("/deployments", start("1")).await.expect(201);
+    let lock = app.database.other().await.hold().await;
+    // more than one batch: the later ones find the writer stuck in the first
+    let waiting = (2..9).map(|n| {
+        let app = &app;
+        async move {
+            tokio::time::sleep(Duration::from_millis(200 * n)).await;
+            app.unavailable(start(&n.to_string())).await
+        }
+    });
+    join_all(waiting).await;
+    app.get("/health/ready").await.expect_problem(503, "unavailable");
+    app.get("/health/live").await.expect(200);
+    lock.let_go().await;
+
+    app.comes_back().await;
+    for n in 1..9 {
+        assert!(app.post("/deployments", start(&n.to_string())).await.status.is_success());
+    }
+    assert_eq!(app.total("deployment_started_total").await, 8.0);
+    app.expect_exact().await;
+    app.stop().await;
+}
+
+async fn a_stop_during_an_outage_ends_in_time_and_says_so(engine: Engine) {
+    let app = app(engine).await;
+    let lock = app.database.other().await.hold().await;
+    app.unavailable(start("1")).await;
+    let stopped = tokio::time::timeout(2 * (REQUEST + SLACK), app.stop_unwell()).await;
+    let (database, error) = stopped.expect("it did not stop");
+    assert!(error.contains("took no writes"), "{error}");
+    lock.let_go().await;
+    let app = App::start(database, |_| ()).await;
+    app.post("/deployments", start("1")).await.expect(201);
+    app.expect_exact().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_frozen_keeps_nobody_waiting() {
+    let database = Engine::Postgres.database().await;
+    let (proxy, url) = Proxy::to(&database.url()).await;
+    let app = App::start(database, |config| {
+        config.server.request_timeout_seconds = REQUEST.as_secs();
+        config.storage.database_url = Some(url.into());
+    })
+    .await;
+    app.post("/deployments", start("1")).await.expect(201);
+    assert!(app.store.lead().await.unwrap());
+    proxy.freeze();
+    app.unavailable(start("2")).await;
+    let asked = Instant::now();
+    assert!(app.store.lead().await.is_err());
+    assert!(asked.elapsed() < Duration::from_secs(15), "asked for {:?} who leads", asked.elapsed());
+    proxy.thaw();
+
+    app.comes_back().await;
+    assert!(app.post("/deployments", start("2")).await.status.is_success());
+    assert_eq!(app.total("deployment_started_total").await, 2.0);
+    app.expect_exact().await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_may_only_be_read_is_not_ready_until_it_may_be_written() {
+    let app = app(Engine::Postgres).await;
+    let mut other = app.database.other().await;
+    let end_sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let name = app.database.url().rsplit('/').next().unwrap().to_owned();
+    other.execute(format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
+    other.execute(end_sessions).await;
+    app.unavailable(start("1")).await;
+    app.get("/health/ready").await.expect_problem(503, "unavailable");
+    other.execute("SET default_transaction_read_only = off").await;
+    other.execute(format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await;
+    other.execute(end_sessions).await;
+    app.comes_back().await;
+    app.post("/deployments", start("1")).await.expect(201);
+    app.expect_exact().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_is_told_to_stop_during_an_outage_leaves_with_an_error() {
+    let database = Engine::Postgres.database().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.json");
+    let config = json!({"server": {"request_timeout_seconds": REQUEST.as_secs(), "host": "127.0.0.1", "port": 0},
+        "storage": {"database_url": database.url()}, "auth": {"no_auth": true}});
+    std::fs::write(&file, config.to_string()).unwrap();
+    let mut process = Command::new(env!("CARGO_BIN_EXE_em-metrics"));
+    process.env_clear().env("CONFIG", &file).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut process = process.spawn().unwrap();
+    let mut said = BufReader::new(process.stdout.take().unwrap()).lines();
+    let said = said.next_line().await.unwrap().unwrap();
+    let url = format!("{}/deployments", said.rsplit(' ').next().unwrap());
+
+    let lock = database.other().await.hold().await;
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    // one that is under way when the signal comes
+    let under_way = tokio::spawn(client.post(url).json(&start("1")).send());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let pid = process.id().unwrap().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+    let ended = tokio::time::timeout(2 * (REQUEST + SLACK), process.wait_with_output()).await;
+    let ended = ended.expect("it did not stop").unwrap();
+    let words = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{words}");
+    assert!(words.contains("error: the database took no writes at the end"), "{words}");
+    assert_eq!(under_way.await.unwrap().unwrap().status(), 503);
+    lock.let_go().await;
+}
