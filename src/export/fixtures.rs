@@ -40,7 +40,7 @@ pub fn histogram(id: i64, micros: &[i64]) -> SeriesTotal {
     SeriesTotal {
         metric: Metric::LeadTimeForChanges,
         count: i64::try_from(micros.len()).unwrap(),
-        sum_micros: micros.iter().sum(),
+        sum_micros: micros.iter().copied().map(i128::from).sum(),
         buckets,
         ..counter(id, 0)
     }

@@ -48,7 +48,7 @@ pub fn encode(
     for instrument in &CATALOGUE {
         let bounds: Vec<f64> = match instrument.kind {
             Kind::Counter => vec![],
-            Kind::Histogram(bounds) => bounds.seconds().map(float).collect(),
+            Kind::Histogram(bounds) => bounds.seconds().map(|seconds| float(seconds.into())).collect(),
         };
         for series in series.iter().filter(|series| series.metric == instrument.metric) {
             chunks.add(instrument, point(series, instrument.kind, &bounds, time_unix_nano));
@@ -193,8 +193,11 @@ fn natural(value: i64) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "exact below 2^53: sums of up to 285 years")]
-fn float(value: i64) -> f64 {
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "exact below 2^53: sums of up to 285 years; above, the nearest there is"
+)]
+fn float(value: i128) -> f64 {
     value as f64
 }
 

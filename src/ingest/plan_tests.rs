@@ -34,7 +34,7 @@ fn rules() -> Rules {
 }
 
 /// Metric and project, without the team: a team that becomes known later leaves what was counted where it was.
-type Counts = BTreeMap<(Metric, String), (i64, i64)>;
+type Counts = BTreeMap<(Metric, String), (i64, i128)>;
 
 /// A working set that is never written anywhere: a store in memory.
 #[derive(Default)]
@@ -71,7 +71,7 @@ fn recount(deployments: &[Deployment], incidents: &[Incident]) -> Counts {
     let mut counts = Counts::new();
     let mut add = |metric, project: &Name, micros: i64| {
         let total = counts.entry((metric, project.to_string())).or_default();
-        *total = (total.0 + 1, total.1 + micros);
+        *total = (total.0 + 1, total.1 + i128::from(micros));
     };
     for d in deployments {
         add(Metric::DeploymentStarted, &d.project_id, 0);

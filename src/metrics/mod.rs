@@ -44,7 +44,7 @@ pub struct SeriesTotal {
     pub started_at: crate::domain::Timestamp,
     pub count: i64,
     /// The sum of a histogram's values in microseconds; 0 for a counter.
-    pub sum_micros: i64,
+    pub sum_micros: i128,
     /// A histogram's observations per bucket (not cumulative): one entry for each bound and one above
     /// all bounds. Empty for a counter.
     pub buckets: Vec<i64>,

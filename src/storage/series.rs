@@ -21,10 +21,13 @@ pub struct Totals {
     steps: BTreeMap<(Labels, Metric), Step>,
 }
 
+/// What `sum_micros` of a row stays below: two of it do not overflow. The rest is in `sum_carry`.
+const WRAP: i128 = 1 << 62;
+
 #[derive(Debug, Default)]
 struct Step {
     count: i64,
-    sum_micros: i64,
+    sum_micros: i128,
     buckets: BTreeMap<u8, i64>,
 }
 
@@ -41,7 +44,7 @@ impl Totals {
         let step = self.steps.entry((observation.labels, observation.metric)).or_default();
         step.count += 1;
         if let Some(bounds) = observation.metric.bounds() {
-            step.sum_micros += observation.micros;
+            step.sum_micros += i128::from(observation.micros);
             *step.buckets.entry(bounds.bucket(observation.micros)).or_default() += 1;
         }
     }
@@ -50,7 +53,7 @@ impl Totals {
 #[cfg(test)]
 impl Totals {
     /// Count and sum of each step, for recounts.
-    pub fn steps(&self) -> impl Iterator<Item = (&Labels, Metric, i64, i64)> {
+    pub fn steps(&self) -> impl Iterator<Item = (&Labels, Metric, i64, i128)> {
         self.steps.iter().map(|((labels, metric), step)| (labels, *metric, step.count, step.sum_micros))
     }
 }
@@ -78,9 +81,12 @@ static SELECT_IDS: LazyLock<Texts> = LazyLock::new(|| {
 });
 static ADD: LazyLock<Texts> = LazyLock::new(|| {
     Texts::new(|d| {
-        let batch = d.batch(&[Integer("id"), Integer("count"), Integer("sum_micros")]);
+        let batch = d.batch(&[Integer("id"), Integer("count"), Integer("sum_micros"), Integer("sum_carry")]);
+        // in this order no step overflows, whatever the version before this one has left
+        let sum = format!("(series.sum_micros % {WRAP} + batch.sum_micros)");
         format!(
-            "UPDATE series SET count = series.count + batch.count, sum_micros = series.sum_micros + batch.sum_micros \
+            "UPDATE series SET count = series.count + batch.count, sum_micros = {sum} % {WRAP}, \
+             sum_carry = series.sum_carry + batch.sum_carry + series.sum_micros / {WRAP} + {sum} / {WRAP} \
              FROM ({batch}) AS batch WHERE series.id = batch.id"
         )
     })
@@ -119,7 +125,8 @@ struct LabelsRow<'a> {
 struct StepRow {
     id: i64,
     count: i64,
-    sum_micros: i64,
+    sum_micros: i128,
+    sum_carry: i128,
 }
 
 #[derive(Serialize)]
@@ -154,7 +161,8 @@ impl Tx<'_> {
                 return Err(Error::Unreadable(format!("no series for {labels:?}")));
             };
             let id = ids[*metric as usize];
-            steps.push(StepRow { id, count: step.count, sum_micros: step.sum_micros });
+            let (sum_micros, sum_carry) = (step.sum_micros.rem_euclid(WRAP), step.sum_micros.div_euclid(WRAP));
+            steps.push(StepRow { id, count: step.count, sum_micros, sum_carry });
             buckets.extend(step.buckets.iter().map(|(bucket, count)| BucketRow {
                 series_id: id,
                 bucket: *bucket,
@@ -230,17 +238,18 @@ impl Store {
 
     /// Every total, by ascending id, as of one moment.
     pub async fn series(&self) -> Result<Vec<SeriesTotal>, Error> {
-        type Row = (i64, String, Name, String, Name, Timestamp, i64, i64, Option<i64>, Option<i64>);
+        type Row = (i64, String, Name, String, Name, Timestamp, i64, i64, i64, Option<i64>, Option<i64>);
         // one statement, because a statement sees one moment on both engines
         let rows: Vec<Row> = on_engine!(self, |pool| sqlx::query_as(
             "SELECT s.id, s.metric, s.project_id, s.team_id, s.environment, s.started_at, s.count, s.sum_micros, \
-             b.bucket, b.count FROM series AS s LEFT JOIN series_bucket AS b ON b.series_id = s.id \
+             s.sum_carry, b.bucket, b.count FROM series AS s LEFT JOIN series_bucket AS b ON b.series_id = s.id \
              ORDER BY s.id, b.bucket"
         )
         .fetch_all(pool)
         .await)?;
         let mut totals: Vec<SeriesTotal> = Vec::new();
-        for (id, metric, project_id, team_id, environment, started_at, count, sum_micros, bucket, in_bucket) in rows {
+        for row in rows {
+            let (id, metric, project_id, team_id, environment, started_at, count, sum, carry, bucket, in_bucket) = row;
             if totals.last().is_none_or(|last| last.id != id) {
                 // an instrument that a newer version made, before someone went back to this one
                 let Some(metric) = Metric::from_name(&metric) else { continue };
@@ -252,7 +261,7 @@ impl Store {
                     labels,
                     started_at,
                     count,
-                    sum_micros,
+                    sum_micros: i128::from(carry) * WRAP + i128::from(sum),
                     buckets: vec![0; buckets],
                 });
             }

@@ -69,6 +69,14 @@ impl Engine {
             Self::Postgres => Database::Postgres { name: copy_of_template().await },
         }
     }
+
+    /// Without any table.
+    pub async fn empty_database(self) -> Database {
+        match self {
+            Self::Sqlite => self.database().await,
+            Self::Postgres => Database::Postgres { name: make_database().await },
+        }
+    }
 }
 
 impl Database {
@@ -127,7 +135,7 @@ impl Database {
     pub async fn other(&self) -> Other {
         match self {
             Self::Sqlite { folder } => {
-                let options = SqliteConnectOptions::new().filename(sqlite_file(folder));
+                let options = SqliteConnectOptions::new().filename(sqlite_file(folder)).create_if_missing(true);
                 Other::Sqlite(SqliteConnection::connect_with(&options).await.unwrap())
             }
             Self::Postgres { .. } | Self::Shared { .. } => {
@@ -151,6 +159,16 @@ impl Other {
         match self {
             Self::Sqlite(connection) => drop(sql.execute(connection).await.unwrap()),
             Self::Postgres(connection) => drop(sql.execute(connection).await.unwrap()),
+        }
+    }
+
+    /// Brings the schema to where an older version left it.
+    pub async fn migrate_to(&mut self, version: i64) {
+        match self {
+            Self::Sqlite(connection) => sqlx::migrate!("migrations/sqlite").run_to(version, connection).await.unwrap(),
+            Self::Postgres(connection) => {
+                sqlx::migrate!("migrations/postgres").run_to(version, connection).await.unwrap();
+            }
         }
     }
 
@@ -215,10 +233,15 @@ async fn copy_of_template() -> String {
     name
 }
 
-async fn make_template() -> String {
+async fn make_database() -> String {
     let name = format!("em_test_{}", uuid::Uuid::new_v4().simple());
     let mut server = PgConnection::connect(&server()).await.unwrap();
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut server).await.unwrap();
+    name
+}
+
+async fn make_template() -> String {
+    let name = make_database().await;
     let storage = em_metrics::config::Storage { database_url: Some(url_of(&name).into()), ..Default::default() };
     em_metrics::storage::Store::open(&storage, std::time::Duration::from_secs(15)).await.unwrap().close().await;
     name

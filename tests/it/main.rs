@@ -18,4 +18,6 @@ mod races;
 mod readme;
 mod replicas;
 mod restart;
+mod series;
+mod upgrade;
 mod wire;

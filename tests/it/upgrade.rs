@@ -1,0 +1,49 @@
+//! A database of an older version: it is brought up to date with all that is in it, and while replicas of both
+//! versions run, the older one goes on.
+
+use em_metrics::metrics::Metric;
+use serde_json::json;
+
+use crate::app::App;
+use crate::engine::Engine;
+
+on_each_engine! {
+    sums_of_the_version_before_go_on,
+}
+
+/// As version 2 left a deployment and two of its series.
+const FACTS: &str = "
+    INSERT INTO deployments (project_id, id, environment, status, first_commit_at, incident_count, counted,
+        created_at, updated_at) VALUES ('shop', '1', 'production', 'started', 0, 0, 1, 1, 1);
+    INSERT INTO series (metric, project_id, team_id, environment, started_at, count, sum_micros) VALUES
+        ('deployment_started', 'shop', '', 'production', 1, 1, 0),
+        ('lead_time_for_changes', 'shop', '', 'production', 1, 5136, 9223372036854775000);
+    INSERT INTO series_bucket (series_id, bucket, count) SELECT id, 19, count FROM series WHERE count > 1;";
+
+async fn sums_of_the_version_before_go_on(engine: Engine) {
+    let database = engine.empty_database().await;
+    let mut older = database.other().await;
+    older.migrate_to(2).await;
+    older.execute(FACTS).await;
+    let app = App::start(database, |_| ()).await;
+    let lead_times = async || {
+        let series = app.store.series().await.unwrap();
+        let of = series.iter().find(|series| series.metric == Metric::LeadTimeForChanges).unwrap();
+        (of.count, of.sum_micros)
+    };
+    assert_eq!(lead_times().await, (5136, 9_223_372_036_854_775_000));
+    app.post("/deployments/1/deployed", json!({"deployed_at": "1970-01-01T00:00:01Z"})).await.expect(200);
+    assert_eq!(lead_times().await, (5137, 9_223_372_036_855_775_000), "more than 64 bits hold");
+
+    // how it adds to a series, and makes one
+    let add = "UPDATE series SET count = count + 1, sum_micros = sum_micros + 7 WHERE metric = 'lead_time_for_changes'";
+    older.execute(add).await;
+    assert_eq!(lead_times().await, (5138, 9_223_372_036_855_775_007));
+    let make = "INSERT INTO series (metric, project_id, team_id, environment, started_at, count, sum_micros) \
+                VALUES ('deployment_started', 'bank', '', 'production', 1, 0, 0) ON CONFLICT DO NOTHING";
+    older.execute(make).await;
+    app.post("/deployments", json!({"id": "1", "project_id": "bank", "first_commit_at": "2026-06-15T10:00:00Z"}))
+        .await
+        .expect(201);
+    assert_eq!(app.total("deployment_started_total").await, 2.0);
+}
