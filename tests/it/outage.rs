@@ -17,6 +17,7 @@ use crate::proxy::Proxy;
 on_each_engine! {
     a_lock_that_somebody_holds_is_answered_in_time_and_outlived,
     a_stop_during_an_outage_ends_in_time_and_says_so,
+    what_the_database_refuses_is_our_fault_and_no_outage,
 }
 
 /// What a request may take in these tests; more than the machine needs for one that works.
@@ -89,6 +90,31 @@ async fn a_stop_during_an_outage_ends_in_time_and_says_so(engine: Engine) {
     lock.let_go().await;
     let app = App::start(database, |_| ()).await;
     app.post("/deployments", start("1")).await.expect(201);
+    app.expect_exact().await;
+}
+
+async fn what_the_database_refuses_is_our_fault_and_no_outage(engine: Engine) {
+    let app = app(engine).await;
+    let refuse = match engine {
+        Engine::Sqlite => {
+            "CREATE TRIGGER refuse BEFORE INSERT ON deployments WHEN NEW.id LIKE 'bad%' \
+             BEGIN SELECT RAISE(ABORT, 'hush'); END"
+        }
+        Engine::Postgres => "ALTER TABLE deployments ADD CONSTRAINT hush CHECK (id NOT LIKE 'bad%')",
+    };
+    app.database.other().await.execute(refuse).await;
+    let ids = ["1", "bad-2", "3", "bad-4", "5"];
+    let answers = join_all(ids.map(|id| app.post("/deployments", start(id)))).await;
+    for (id, answer) in ids.iter().zip(&answers) {
+        if id.starts_with("bad") {
+            answer.expect_problem(500, "internal");
+            assert!(!answer.text.contains("hush") && answer.header("retry-after").is_empty(), "{answer:?}");
+        } else {
+            answer.expect(201);
+        }
+    }
+    app.get("/health/ready").await.expect(200);
+    assert_eq!(app.total("deployment_started_total").await, 3.0);
     app.expect_exact().await;
 }
 
