@@ -198,6 +198,8 @@ impl Writer {
                     let wait = rand::random_range(0..=(1_u64 << tries.min(7)));
                     tokio::time::sleep(Duration::from_millis(wait)).await;
                 }
+                // it has said so, and knows better now
+                Err(storage::Error::Changed) if tries < TRIES => tries += 1,
                 other => return other,
             }
         }

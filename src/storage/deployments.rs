@@ -52,11 +52,11 @@ impl Tx<'_> {
     }
 
     pub(super) async fn insert_deployments(&mut self, facts: &[&Deployment]) -> Result<(), Error> {
-        self.execute_batch(&INSERT, facts).await
+        self.execute_each(&INSERT, facts).await
     }
 
     pub(super) async fn update_deployments(&mut self, facts: &[&Deployment]) -> Result<(), Error> {
-        self.execute_batch(&UPDATE, facts).await
+        self.execute_each(&UPDATE, facts).await
     }
 }
 

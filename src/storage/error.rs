@@ -10,6 +10,10 @@ pub enum Error {
     /// Two writers met; the same work done again will do.
     #[error("the database asks to try again")]
     Contended(#[source] sqlx::Error),
+    /// Rows are not there that this process has seen there: somebody has deleted them, or has put another
+    /// database in the place of this one. What was known is forgotten; the same work done again learns it anew.
+    #[error("the database is not as it was left")]
+    Changed,
     #[error("the database does not answer as it should")]
     Unavailable(#[source] sqlx::Error),
     /// Given up by us; what was begun may still be done.
@@ -36,6 +40,7 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Contended(_) => "contended",
+            Self::Changed => "changed",
             Self::Unavailable(_) => "unavailable",
             Self::TooSlow => "too_slow",
             Self::Refused(_) => "refused",

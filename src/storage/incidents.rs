@@ -96,11 +96,11 @@ impl Tx<'_> {
     }
 
     pub(super) async fn insert_incidents(&mut self, facts: &[&Incident]) -> Result<(), Error> {
-        self.execute_batch(&INSERT, facts).await
+        self.execute_each(&INSERT, facts).await
     }
 
     pub(super) async fn update_incidents(&mut self, facts: &[&Incident]) -> Result<(), Error> {
-        self.execute_batch(&UPDATE, facts).await
+        self.execute_each(&UPDATE, facts).await
     }
 }
 

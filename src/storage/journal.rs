@@ -87,7 +87,7 @@ impl Tx<'_> {
                 }
             })
             .collect();
-        self.execute_batch(&INSERT, &rows).await
+        self.execute_each(&INSERT, &rows).await
     }
 }
 

@@ -81,13 +81,24 @@ static SELECT_IDS: LazyLock<Texts> = LazyLock::new(|| {
 });
 static ADD: LazyLock<Texts> = LazyLock::new(|| {
     Texts::new(|d| {
-        let batch = d.batch(&[Integer("id"), Integer("count"), Integer("sum_micros"), Integer("sum_carry")]);
+        let batch = d.batch(&[
+            Integer("id"),
+            Text("metric"),
+            Text("project_id"),
+            Text("team_id"),
+            Text("environment"),
+            Integer("count"),
+            Integer("sum_micros"),
+            Integer("sum_carry"),
+        ]);
         // in this order no step overflows, whatever the version before this one has left
         let sum = format!("(series.sum_micros % {WRAP} + batch.sum_micros)");
         format!(
             "UPDATE series SET count = series.count + batch.count, sum_micros = {sum} % {WRAP}, \
              sum_carry = series.sum_carry + batch.sum_carry + series.sum_micros / {WRAP} + {sum} / {WRAP} \
-             FROM ({batch}) AS batch WHERE series.id = batch.id"
+             FROM ({batch}) AS batch WHERE series.id = batch.id AND series.metric = batch.metric \
+             AND series.project_id = batch.project_id AND series.team_id = batch.team_id \
+             AND series.environment = batch.environment"
         )
     })
 });
@@ -121,9 +132,13 @@ struct LabelsRow<'a> {
     environment: &'a Name,
 }
 
+/// With the labels beside the id: in another database the id may be another series'.
 #[derive(Serialize)]
-struct StepRow {
+struct StepRow<'a> {
     id: i64,
+    metric: &'static str,
+    #[serde(flatten)]
+    labels: LabelsRow<'a>,
     count: i64,
     sum_micros: i128,
     sum_carry: i128,
@@ -136,11 +151,21 @@ struct BucketRow {
     count: i64,
 }
 
+impl<'a> LabelsRow<'a> {
+    fn of(labels: &'a Labels) -> Self {
+        Self { project_id: &labels.project_id, team_id: labels.team(), environment: &labels.environment }
+    }
+}
+
 impl Inner {
     pub(super) fn learn_series(&self, new: HashMap<Labels, SeriesIds>) {
         if !new.is_empty() {
             self.series_ids.lock().unwrap_or_else(PoisonError::into_inner).extend(new);
         }
+    }
+
+    pub(super) fn forget_series(&self) {
+        self.series_ids.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn series_ids(&self, labels: &Labels) -> Option<SeriesIds> {
@@ -162,7 +187,8 @@ impl Tx<'_> {
             };
             let id = ids[*metric as usize];
             let (sum_micros, sum_carry) = (step.sum_micros.rem_euclid(WRAP), step.sum_micros.div_euclid(WRAP));
-            steps.push(StepRow { id, count: step.count, sum_micros, sum_carry });
+            let (metric, labels) = (metric.name(), LabelsRow::of(labels));
+            steps.push(StepRow { id, metric, labels, count: step.count, sum_micros, sum_carry });
             buckets.extend(step.buckets.iter().map(|(bucket, count)| BucketRow {
                 series_id: id,
                 bucket: *bucket,
@@ -172,8 +198,8 @@ impl Tx<'_> {
         // in the order of their ids, so that replicas wait for each other and never in a circle
         steps.sort_by_key(|step| step.id);
         buckets.sort_by_key(|bucket| (bucket.series_id, bucket.bucket));
-        self.execute_batch(&ADD, &steps).await?;
-        self.execute_batch(&ADD_BUCKETS, &buckets).await
+        self.execute_each(&ADD, &steps).await?;
+        self.execute_each(&ADD_BUCKETS, &buckets).await
     }
 
     async fn make_series(&mut self, unknown: &[(&Labels, &Timestamp)]) -> Result<(), Error> {
@@ -198,14 +224,7 @@ impl Tx<'_> {
             })
             .collect();
         self.execute_batch(&INSERT, &rows).await?;
-        let keys: Vec<_> = unknown
-            .iter()
-            .map(|(labels, _)| LabelsRow {
-                project_id: &labels.project_id,
-                team_id: labels.team(),
-                environment: &labels.environment,
-            })
-            .collect();
+        let keys: Vec<_> = unknown.iter().map(|(labels, _)| LabelsRow::of(labels)).collect();
         let rows: Vec<(i64, String, Name, String, Name)> = self.select(&SELECT_IDS, &keys).await?;
         for (id, metric, project_id, team_id, environment) in rows {
             let Some(metric) = Metric::from_name(&metric) else { continue };

@@ -113,15 +113,31 @@ impl<'a> Tx<'a> {
         self.store.pool.dialect()
     }
 
-    /// A statement without rows to answer, on a batch; nothing is asked for an empty batch.
-    pub(super) async fn execute_batch(&mut self, texts: &'static Texts, rows: &[impl Serialize]) -> Result<(), Error> {
+    /// A statement without rows to answer, on a batch; how many rows it has touched. Nothing is asked for an
+    /// empty batch.
+    pub(super) async fn execute_batch(&mut self, texts: &'static Texts, rows: &[impl Serialize]) -> Result<u64, Error> {
         if rows.is_empty() {
-            return Ok(());
+            return Ok(0);
         }
         let sql: &'static str = texts.of(self.dialect());
         let json = serde_json::to_string(rows)?;
-        in_tx!(self, |connection| sqlx::query(sql).bind(&json).execute(connection).await.map(drop))?;
-        Ok(())
+        let touched = in_tx!(self, |connection| sqlx::query(sql)
+            .bind(&json)
+            .execute(connection)
+            .await
+            .map(|r| r.rows_affected()))?;
+        Ok(touched)
+    }
+
+    /// The same where each row of the batch must touch one: what is not there would be lost in silence.
+    pub(super) async fn execute_each(&mut self, texts: &'static Texts, rows: &[impl Serialize]) -> Result<(), Error> {
+        let touched = self.execute_batch(texts, rows).await?;
+        if touched == rows.len() as u64 {
+            return Ok(());
+        }
+        tracing::warn!(rows = rows.len(), touched, "the database is not as it was left; looking at it anew");
+        self.store.inner.forget_series();
+        Err(Error::Changed)
     }
 
     /// A query for a batch of keys; nothing is asked for an empty batch.

@@ -8,6 +8,8 @@ use crate::engine::Engine;
 
 on_each_engine! {
     a_sum_may_be_more_than_64_bits_hold,
+    rows_that_somebody_has_deleted_are_made_again,
+    a_row_that_has_become_another_series_is_left_alone,
 }
 
 /// In use since the first commit ever.
@@ -43,4 +45,34 @@ async fn a_sum_may_be_more_than_64_bits_hold(engine: Engine) {
     let shown = app.total("lead_time_for_changes_seconds_sum").await;
     let sum = (sum / 1_000_000).to_string().parse::<f64>().unwrap();
     assert!((shown / sum - 1.0).abs() < 1e-12, "{shown}, not {sum}");
+}
+
+async fn rows_that_somebody_has_deleted_are_made_again(engine: Engine) {
+    let app = engine.app().await;
+    app.post("/deployments", old(1)).await.expect(201);
+    let mut other = app.database.other().await;
+    other.execute("DELETE FROM series_bucket; DELETE FROM series").await;
+    app.post("/deployments", old(2)).await.expect(201);
+    assert_eq!(app.total("deployment_started_total").await, 1.0);
+    assert_eq!(lead_times(&app).await.0, 1);
+    assert_eq!(app.total("lead_time_for_changes_seconds_bucket").await, 1.0);
+    other.execute("DELETE FROM series WHERE metric = 'deployment_started'").await;
+    app.post("/deployments", old(3)).await.expect(201);
+    assert_eq!(app.total("deployment_started_total").await, 1.0);
+    assert_eq!(lead_times(&app).await.0, 2);
+}
+
+async fn a_row_that_has_become_another_series_is_left_alone(engine: Engine) {
+    let app = engine.app().await;
+    app.post("/deployments", old(1)).await.expect(201);
+    // as in a database that was put in the place of this one: the same ids, and other labels
+    let mut other = app.database.other().await;
+    other.execute("UPDATE series SET project_id = 'bank'").await;
+    app.post("/deployments", old(2)).await.expect(201);
+    let series = app.store.series().await.unwrap();
+    let of = |project: &str| {
+        let mut series = series.iter().filter(|series| series.labels.project_id.as_str() == project);
+        series.find(|series| series.metric == Metric::DeploymentStarted).unwrap().count
+    };
+    assert_eq!((of("bank"), of("shop")), (1, 1));
 }
