@@ -1,6 +1,6 @@
 //! Reads the facts that a batch of commands is about, with as few statements as the batch allows.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::plan::Working;
 use super::{Action, Command};
@@ -28,6 +28,9 @@ pub async fn working_set<'a>(
     set_numbers_aside(tx, commands, &mut working).await?;
     Ok(working)
 }
+
+/// Numbers looked up at once at most.
+const LARGEST_WINDOW: usize = 16_384;
 
 type Lookup<'a> = (&'a Name, Option<&'a Name>);
 
@@ -78,22 +81,30 @@ async fn set_numbers_aside<'a>(
     for (project, count) in wanted {
         // as many more as this batch itself may take by hand
         let count = count + by_hand.get(project).copied().unwrap_or_default();
-        let mut n = counts.get(project).copied().unwrap_or_default();
-        while working.numbers.get(project).map_or(0, std::collections::VecDeque::len) < count {
-            let Ok(candidates) = (1..=count)
-                .map(|_| {
-                    n += 1;
-                    incident::numbered(project, n)
-                })
-                .collect::<Result<Vec<_>, _>>()
-            else {
-                break; // too long to number: the command is refused when its turn comes
-            };
-            let keys: Vec<_> = candidates.iter().map(|id| Key { id: Some(id), project_id: Some(project) }).collect();
-            let taken: BTreeSet<_> = tx.incidents(&keys).await?.into_iter().map(|incident| incident.id).collect();
-            let free = candidates.into_iter().filter(|id| !taken.contains(id));
-            working.numbers.entry(project.clone()).or_default().extend(free);
-        }
+        let first = 1 + counts.get(project).copied().unwrap_or_default();
+        let numbers = free_numbers(tx, project, first, count).await?;
+        working.numbers.insert(project.clone(), numbers);
     }
     Ok(())
+}
+
+/// The first free numbers from `first` on; fewer when they are too long to be ids: then the command is refused
+/// when its turn comes.
+async fn free_numbers(tx: &mut Tx<'_>, project: &Name, first: i64, count: usize) -> Result<VecDeque<Name>, Error> {
+    let mut numbers = (first..).map_while(|n| incident::numbered(project, n).ok());
+    let mut free = VecDeque::new();
+    // twice as many each time: somebody may have taken thousands in a row
+    let mut window = count;
+    while free.len() < count {
+        let candidates: Vec<_> = numbers.by_ref().take(window).collect();
+        if candidates.is_empty() {
+            break;
+        }
+        let keys: Vec<_> = candidates.iter().map(|id| Key { id: Some(id), project_id: Some(project) }).collect();
+        let taken = tx.taken_incident_ids(&keys).await?;
+        let missing = count - free.len();
+        free.extend(candidates.into_iter().filter(|id| !taken.contains(id)).take(missing));
+        window = (2 * window).min(LARGEST_WINDOW);
+    }
+    Ok(free)
 }

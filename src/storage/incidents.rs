@@ -1,6 +1,6 @@
 //! The table of incidents.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::engine::{Column, Column::Integer, Column::Text, Texts, names};
@@ -42,6 +42,16 @@ static COUNT: LazyLock<Texts> = LazyLock::new(|| {
         format!(
             "SELECT f.project_id, COUNT(*) FROM ({batch}) AS batch CROSS JOIN {TABLE} AS f \
              WHERE f.project_id = batch.project_id GROUP BY f.project_id"
+        )
+    })
+});
+/// Looked at only, not locked: an id that is taken stays taken.
+static TAKEN: LazyLock<Texts> = LazyLock::new(|| {
+    Texts::new(|d| {
+        let batch = d.batch(&[Text("id"), Text("project_id")]);
+        format!(
+            "SELECT f.id FROM ({batch}) AS batch CROSS JOIN {TABLE} AS f \
+             WHERE f.id = batch.id AND f.project_id = batch.project_id"
         )
     })
 });
@@ -87,6 +97,12 @@ impl Tx<'_> {
     ) -> Result<LinkedIds, Error> {
         let keys = keys_of_linked(deployments);
         Ok(gathered(self.select(&IDS_LINKED, &keys).await?))
+    }
+
+    /// Which of the keys' ids are taken.
+    pub async fn taken_incident_ids(&mut self, keys: &[Key<'_>]) -> Result<HashSet<Name>, Error> {
+        let rows: Vec<(Name,)> = self.select(&TAKEN, keys).await?;
+        Ok(rows.into_iter().map(|(id,)| id).collect())
     }
 
     /// How many incidents each of the projects has; a project without any is absent.

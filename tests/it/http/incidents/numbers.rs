@@ -1,5 +1,8 @@
 //! Incidents whose senders have no id for them.
 
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::app::App;
@@ -9,6 +12,7 @@ on_each_engine! {
     incidents_without_an_id_are_numbered_by_project,
     numbers_count_every_incident_of_the_project,
     a_number_that_is_taken_is_passed_over,
+    thousands_of_numbers_that_are_taken_are_passed_over_in_time,
     a_numbered_incident_can_be_ended_by_its_id,
     a_project_too_long_for_a_number_is_told_to_send_an_id,
     what_is_refused_takes_no_number,
@@ -49,6 +53,19 @@ async fn a_number_that_is_taken_is_passed_over(engine: Engine) {
     // the same name in another project is another incident
     app.post("/incidents", json!({"id": "incident_api_1", "project_id": "web"})).await.expect(201);
     assert_eq!(numbered(&app, "api").await, "incident_api_1");
+}
+
+async fn thousands_of_numbers_that_are_taken_are_passed_over_in_time(engine: Engine) {
+    let app = engine.app_with(|config| config.server.request_timeout_seconds = 4).await;
+    // counting begins at 20,001, and there are 10,000 from there on
+    let by_hand = "INSERT INTO incidents (project_id, id, environment, started_at, counted, created_at, updated_at) \
+                   WITH RECURSIVE numbers (n) AS (SELECT 10001 UNION ALL SELECT n + 1 FROM numbers WHERE n < 30000) \
+                   SELECT 'shop', 'incident_shop_' || n, 'production', 1, 1, 1, 1 FROM numbers";
+    app.database.other().await.execute(by_hand).await;
+    assert_eq!(numbered(&app, "shop").await, "incident_shop_30001");
+    let answers = (0..40).map(|_| numbered(&app, "shop"));
+    let ids: BTreeSet<_> = join_all(answers).await.into_iter().collect();
+    assert_eq!(ids, (30002..30042).map(|n| format!("incident_shop_{n}")).collect());
 }
 
 async fn a_numbered_incident_can_be_ended_by_its_id(engine: Engine) {
