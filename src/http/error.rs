@@ -1,16 +1,22 @@
 //! Problem documents (RFC 9457). The only place that knows the status codes of errors.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::domain::{FieldProblem, Refusal};
+use crate::telemetry::{Complaint, Crowd};
 use crate::{ingest, storage};
 
 pub const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Every request finds out for itself.
+static OUTAGE: LazyLock<Crowd> = LazyLock::new(Crowd::default);
 
 /// One kind of problem: its stable name under `/problems/`, status and title.
 #[derive(Debug, PartialEq, Eq)]
@@ -201,7 +207,11 @@ impl From<storage::Error> for Problem {
             tracing::error!(%error, reason, "stored data cannot be read");
             return Self::new(&INTERNAL, "the stored data could not be read");
         }
-        tracing::error!(%error, reason, "the database failed");
+        match OUTAGE.fails(Instant::now()) {
+            Complaint::Begins => tracing::error!(%error, reason, "the database failed"),
+            Complaint::GoesOn { failures } => tracing::error!(%error, reason, failures, "the database still fails"),
+            Complaint::Nothing => tracing::debug!(%error, reason, "the database failed"),
+        }
         Self::unavailable("the database does not answer")
     }
 }

@@ -2,11 +2,12 @@
 //! writes problem documents, and logs a failure once.
 
 use std::net::SocketAddr;
+use std::sync::LazyLock;
 use std::time::Instant;
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use opentelemetry::KeyValue;
@@ -16,10 +17,13 @@ use tracing::Instrument as _;
 use super::AppState;
 use super::error::{self, Problem};
 use crate::export::asks_like_a_scraper;
-use crate::telemetry::{continue_trace, instruments};
+use crate::telemetry::{Complaint, Crowd, continue_trace, instruments};
 
 pub static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const LONGEST_REQUEST_ID: usize = 128;
+
+/// Requests answered with "not now".
+static UNAVAILABLE: LazyLock<Crowd> = LazyLock::new(Crowd::default);
 
 /// Our own measurements, under the OpenTelemetry semantic conventions for HTTP servers.
 #[derive(Debug, Clone)]
@@ -134,7 +138,19 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
     let elapsed = started.elapsed();
     if status.is_server_error() {
         span.record("otel.status_code", "ERROR");
-        tracing::error!(http.response.status_code = status.as_u16(), "request failed");
+        let status_code = status.as_u16();
+        // whoever could not do it has said why; one line for each request would only bury that
+        let complaint = match status {
+            StatusCode::SERVICE_UNAVAILABLE => UNAVAILABLE.fails(Instant::now().into()),
+            _ => Complaint::Begins,
+        };
+        match complaint {
+            Complaint::Begins => tracing::error!(http.response.status_code = status_code, "request failed"),
+            Complaint::GoesOn { failures } => {
+                tracing::error!(http.response.status_code = status_code, failures, "requests still fail");
+            }
+            Complaint::Nothing => tracing::debug!(http.response.status_code = status_code, "request failed"),
+        }
     } else if status.is_client_error() {
         tracing::info!(http.response.status_code = status.as_u16(), "request refused");
     } else {

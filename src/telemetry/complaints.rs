@@ -2,6 +2,7 @@
 //! refusal the first time.
 
 use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -61,6 +62,19 @@ impl Outage {
     }
 }
 
+/// An outage that many find out about, each in a request of its own, and nobody sees the end of: it has
+/// ended when nobody has complained for a while.
+#[derive(Debug, Default)]
+pub struct Crowd(Mutex<Outage>);
+
+impl Crowd {
+    pub fn fails(&self, now: Instant) -> Complaint {
+        let mut outage = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = outage.settles(now);
+        outage.fails(now)
+    }
+}
+
 #[derive(Debug, Default)]
 pub struct Once {
     said: HashSet<String>,
@@ -98,6 +112,18 @@ mod tests {
         assert_eq!((outage.works(at(93)), outage.fails(at(94))), (None, Complaint::Begins));
         assert_eq!((outage.settles(at(103)), outage.settles(at(104))), (None, Some(Duration::from_secs(10))));
         assert_eq!(outage.settles(at(120)), None);
+    }
+
+    #[test]
+    fn of_many_who_find_out_the_first_is_heard_and_one_a_minute() {
+        let start = Instant::now();
+        let crowd = Crowd::default();
+        let said = |range: std::ops::Range<u64>| -> Vec<_> {
+            let all = range.map(|n| crowd.fails(start + Duration::from_millis(100 * n)));
+            all.filter(|complaint| *complaint != Complaint::Nothing).collect()
+        };
+        assert_eq!(said(0..700), [Complaint::Begins, Complaint::GoesOn { failures: 600 }]);
+        assert_eq!(said(810..820), [Complaint::Begins]);
     }
 
     #[test]

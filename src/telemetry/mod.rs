@@ -18,7 +18,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Log, Otel};
 
-pub use complaints::{Complaint, Once, Outage};
+pub use complaints::{Complaint, Crowd, Once, Outage};
 pub use logs::check_filter;
 pub use own::OwnMetrics;
 pub use traces::continue_trace;

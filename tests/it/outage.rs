@@ -163,7 +163,7 @@ async fn a_database_that_may_only_be_read_is_not_ready_until_it_may_be_written()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_is_told_to_stop_during_an_outage_leaves_with_an_error() {
+async fn a_process_that_is_told_to_stop_during_an_outage_leaves_with_an_error_and_few_words() {
     let database = Engine::Postgres.database().await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.json");
@@ -179,6 +179,12 @@ async fn a_process_that_is_told_to_stop_during_an_outage_leaves_with_an_error() 
 
     let lock = database.other().await.hold().await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for _ in 0..2 {
+        let many = (0..20).map(|n| client.post(&url).json(&start(&n.to_string())).send());
+        for answer in join_all(many).await {
+            assert_eq!(answer.unwrap().status(), 503);
+        }
+    }
     // one that is under way when the signal comes
     let under_way = tokio::spawn(client.post(url).json(&start("1")).send());
     tokio::time::sleep(Duration::from_millis(500)).await;
@@ -189,6 +195,9 @@ async fn a_process_that_is_told_to_stop_during_an_outage_leaves_with_an_error() 
     let words = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{words}");
     assert!(words.contains("error: the database took no writes at the end"), "{words}");
+    // nothing can be written, a request failed, stopped: once each, whoever else found out
+    let complaints: Vec<_> = words.lines().filter(|line| line.contains("ERROR")).collect();
+    assert_eq!(complaints.len(), 3, "{complaints:#?}");
     assert_eq!(under_way.await.unwrap().unwrap().status(), 503);
     lock.let_go().await;
 }
