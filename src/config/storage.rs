@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::error::Problem;
 use super::secret;
@@ -32,20 +33,26 @@ impl Storage {
         if self.sqlite_db.as_os_str().is_empty() {
             return Err(Problem::at("storage.sqlite_db", "expected the path of a file, found an empty string"));
         }
-        if let Some(url) = &self.database_url {
-            let known =
-                url::Url::parse(url.expose_secret()).is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql"));
-            if !known {
-                return Err(Problem::at(
-                    "storage.database_url",
-                    "expected postgres://user:password@host:port/database (for SQLite use storage.sqlite_db)",
-                ));
-            }
+        if let Some(problem) = self.database_url.as_ref().and_then(|url| wrong_with(url.expose_secret())) {
+            return Err(Problem::at("storage.database_url", problem));
         }
         if !(1..=256).contains(&self.read_connections) {
             let found = self.read_connections;
             return Err(Problem::at("storage.read_connections", &format!("expected 1 to 256, found {found}")));
         }
         Ok(())
+    }
+}
+
+fn wrong_with(database_url: &str) -> Option<&'static str> {
+    let url = Url::parse(database_url).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+    match url {
+        None => Some(
+            "expected postgres://user:password@host:port/database, with / ? # @ % in the password percent-encoded \
+             (for SQLite use storage.sqlite_db)",
+        ),
+        // it would connect to the host `user`, and name the beginning of the password as its port
+        Some(url) if secret::is_torn(&url) => Some("expected / ? # @ % in the password to be percent-encoded"),
+        Some(_) => None,
     }
 }

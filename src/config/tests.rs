@@ -159,7 +159,12 @@ fn a_mistake_is_named_with_its_origin_its_key_and_what_was_expected() {
         (
             "DATABASE_URL",
             "mysql://u:s3cret@h/d",
-            "environment variable DATABASE_URL: storage.database_url: expected postgres://user:password@host:port/database (for SQLite use storage.sqlite_db)",
+            "environment variable DATABASE_URL: storage.database_url: expected postgres://user:password@host:port/database, with / ? # @ % in the password percent-encoded (for SQLite use storage.sqlite_db)",
+        ),
+        (
+            "DATABASE_URL",
+            "postgres://u:12#s3cret@h/d",
+            "environment variable DATABASE_URL: storage.database_url: expected / ? # @ % in the password to be percent-encoded",
         ),
         (
             "CONFIG",
@@ -220,7 +225,7 @@ fn secrets_reach_neither_errors_nor_debug_nor_what_is_shown() {
     for text in [shown.to_string(), format!("{config:?}")] {
         assert!(!text.contains("s3cret"), "{text}");
     }
-    assert_eq!(shown["storage"]["database_url"], "postgres://u:***@h:5432/d?sslmode=require&password=***");
+    assert_eq!(shown["storage"]["database_url"], "postgres://***@h:5432/d?***");
     assert_eq!(shown["auth"]["tokens"][0], json!({"name": "default", "token": "***", "role": "admin"}));
     assert_eq!(shown["otel"]["metrics"]["headers"], json!({"authorization": "***"}));
 }

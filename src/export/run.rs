@@ -11,9 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::otlp::{self, Identity, MAX_REQUEST_BYTES};
-use super::transport::{BuildError, Failure, Transport, chain, shown};
+use super::transport::{BuildError, Failure, Transport, chain};
 use super::{blocking, snapshot};
-use crate::config::Otel;
+use crate::config::{Otel, masked_url};
 use crate::domain::{Clock, Timestamp};
 use crate::metrics::SeriesTotal;
 use crate::storage::{self, Store};
@@ -86,7 +86,7 @@ impl Push {
         let meter = own.meter();
         Ok(Some(Self {
             transport: Transport::new(target)?,
-            url: shown(&target.url),
+            url: masked_url(&target.url),
             interval: otel.export_interval,
             identity: Identity {
                 service_name: otel.service_name.clone(),

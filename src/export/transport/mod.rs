@@ -6,9 +6,8 @@ mod http;
 use std::error::Error as StdError;
 
 use opentelemetry_proto::tonic::collector::metrics::v1::{ExportMetricsServiceRequest, ExportMetricsServiceResponse};
-use url::Url;
 
-use crate::config::{Protocol, Target};
+use crate::config::{Protocol, Target, masked_url};
 
 /// How much of a collector's words we repeat.
 const MAX_WORDS: usize = 1024;
@@ -51,7 +50,7 @@ impl Transport {
             Protocol::HttpProtobuf => http::Http::new(target).map(Self::Http),
             Protocol::Grpc => grpc::Grpc::new(target).map(|grpc| Self::Grpc(Box::new(grpc))),
         };
-        built.map_err(|reason| BuildError { url: shown(&target.url), reason })
+        built.map_err(|reason| BuildError { url: masked_url(&target.url), reason })
     }
 
     pub async fn send(&mut self, request: ExportMetricsServiceRequest) -> Result<Accepted, Failure> {
@@ -60,16 +59,6 @@ impl Transport {
             Self::Grpc(grpc) => grpc.send(request).await,
         }
     }
-}
-
-/// A URL fit for a log: where, but not with which credentials.
-pub fn shown(url: &str) -> String {
-    let Ok(mut url) = Url::parse(url) else { return "an invalid URL".to_owned() };
-    // These fail only for URLs that cannot have them.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url.set_query(None);
-    url.to_string()
 }
 
 fn accepted(response: ExportMetricsServiceResponse) -> Accepted {

@@ -127,7 +127,6 @@ async fn nobody_there_is_unavailable_and_no_credential_is_told() {
         assert!(!message.contains("s3cret") && !message.contains("hush"), "{message}");
         assert!(!format!("{transport:?}").contains("hush"));
     }
-    assert_eq!(shown("https://me:hush@h:4318/v1/metrics?token=hush"), "https://h:4318/v1/metrics");
 }
 
 #[tokio::test]
