@@ -63,7 +63,8 @@ pub(super) fn load(explicit_file: Option<&Path>, env: &BTreeMap<String, String>)
     }
     let settings: Settings = figment.extract().map_err(error::from_figment)?;
     let warnings = env::warnings(env, &settings);
-    let config = checked(settings).map_err(|Problem { key, problem }| {
+    let config = checked(settings).and_then(|config| config.storage.check_place().map(|()| config));
+    let config = config.map_err(|Problem { key, problem }| {
         let origin = origin(&key, set_by);
         ConfigError::Invalid { origin, key, problem }
     })?;

@@ -1,6 +1,7 @@
 //! The `storage` section: which database, and how it is used.
 
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -30,10 +31,10 @@ impl Default for Storage {
 
 impl Storage {
     pub(super) fn check(&self) -> Result<(), Problem> {
-        if self.sqlite_db.as_os_str().is_empty() {
-            return Err(Problem::at("storage.sqlite_db", "expected the path of a file, found an empty string"));
+        if let Some(problem) = wrong_with_name(&self.sqlite_db) {
+            return Err(Problem::at("storage.sqlite_db", problem));
         }
-        if let Some(problem) = self.database_url.as_ref().and_then(|url| wrong_with(url.expose_secret())) {
+        if let Some(problem) = self.database_url.as_ref().and_then(|url| wrong_with_address(url.expose_secret())) {
             return Err(Problem::at("storage.database_url", problem));
         }
         if !(1..=256).contains(&self.read_connections) {
@@ -42,9 +43,57 @@ impl Storage {
         }
         Ok(())
     }
+
+    /// Whether there can be a database where `sqlite_db` says. Looks at the disk and changes nothing there.
+    pub(super) fn check_place(&self) -> Result<(), Problem> {
+        if self.database_url.is_some() {
+            return Ok(());
+        }
+        let problem = wrong_with_place(&self.sqlite_db);
+        problem.map_or(Ok(()), |problem| Err(Problem::at("storage.sqlite_db", &problem)))
+    }
 }
 
-fn wrong_with(database_url: &str) -> Option<&'static str> {
+fn wrong_with_name(path: &Path) -> Option<&'static str> {
+    let text = path.to_string_lossy();
+    if text.is_empty() {
+        return Some("expected the path of a file, found an empty string");
+    }
+    if text == ":memory:" {
+        return Some("expected the path of a file: what is only in memory is lost with the process");
+    }
+    let address = ["file:", "sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| text.starts_with(scheme));
+    address.then_some("expected the path of a file, such as /data/em-metrics.db, found an address")
+}
+
+fn wrong_with_place(path: &Path) -> Option<String> {
+    let shown = path.display();
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match path.metadata() {
+        Ok(found) if found.is_dir() => {
+            Some(format!("{shown} is a folder: name a file in it, such as {}", path.join("em-metrics.db").display()))
+        }
+        Ok(found) if !found.is_file() => Some(format!("{shown} is not a file: name one, or one that is to be made")),
+        // SQLite keeps its journal beside the name it was given, so two names would be two journals of one file
+        Ok(found) if found.nlink() > 1 => Some(format!(
+            "{shown} has {} names (hard links), and under two of them it could be opened twice and be destroyed: \
+             keep one, or make a copy",
+            found.nlink()
+        )),
+        Err(_) if path.is_symlink() => {
+            Some(format!("{shown} is a link that leads to no file: name the file itself, which is made when missing"))
+        }
+        Err(_) if path.as_os_str().as_encoded_bytes().ends_with(b"/") => {
+            Some(format!("{shown} is the name of a folder: name a file in it"))
+        }
+        Err(_) if !folder.is_dir() => {
+            Some(format!("there is no folder {}: make it, or name a file in another one", folder.display()))
+        }
+        _ => None,
+    }
+}
+
+fn wrong_with_address(database_url: &str) -> Option<&'static str> {
     let url = Url::parse(database_url).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
     match url {
         None => Some(

@@ -70,6 +70,7 @@ fn every_variable_is_a_key_of_the_file_and_its_default_is_the_one_in_the_table()
         }
         let sample = match variable.name {
             "DATABASE_URL" => "postgres://h/d",
+            "SQLITE_DB" => "a.db",
             "EM_METRICS_BASIC_AUTH_USERNAME" => "ann",
             name if name.ends_with("PROTOCOL") => "grpc",
             name if name.ends_with("COMPRESSION") => "none",
@@ -193,6 +194,42 @@ fn two_databases_are_refused_wherever_they_are_set() {
     assert!(matches!(load(None, &both), Err(ConfigError::TwoDatabases { .. })));
     let null = file(r#"{"storage": {"sqlite_db": "a.db", "database_url": null}}"#);
     assert!(load(Some(null.path()), &env(&[])).is_ok());
+}
+
+#[test]
+fn a_file_that_cannot_be_a_database_is_refused_before_anything_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(at("one.db"), "").unwrap();
+    std::fs::write(at("two.db"), "").unwrap();
+    std::fs::hard_link(at("two.db"), at("also-two.db")).unwrap();
+    std::os::unix::fs::symlink(at("one.db"), at("link.db")).unwrap();
+    std::os::unix::fs::symlink(at("nothing.db"), at("dangling.db")).unwrap();
+    let names = || {
+        let entries = std::fs::read_dir(folder.path()).unwrap();
+        entries.map(|entry| entry.unwrap().file_name()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = names();
+    for (path, expected) in [
+        (":memory:".to_owned(), "lost with the process"),
+        ("file:facts.db?mode=rwc".to_owned(), "found an address"),
+        ("sqlite:///data/facts.db".to_owned(), "found an address"),
+        (at(""), "is a folder: name a file in it, such as "),
+        (at("new/"), "is the name of a folder"),
+        ("/dev/null".to_owned(), "is not a file"),
+        (at("missing/facts.db"), "there is no folder "),
+        (at("one.db/facts.db"), "there is no folder "),
+        (at("two.db"), "has 2 names (hard links)"),
+        (at("dangling.db"), "leads to no file"),
+    ] {
+        let error = load(None, &env(&[("SQLITE_DB", path.as_str())])).unwrap_err().to_string();
+        assert!(error.starts_with("environment variable SQLITE_DB: storage.sqlite_db: "), "{error}");
+        assert!(error.contains(expected), "{path}: {error}");
+    }
+    for path in [at("one.db"), at("link.db"), at("new.db"), "new.db".to_owned()] {
+        assert!(load(None, &env(&[("SQLITE_DB", path.as_str())])).is_ok(), "{path}");
+    }
+    assert_eq!(names(), before);
 }
 
 #[test]

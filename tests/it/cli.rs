@@ -145,8 +145,8 @@ async fn what_is_wrong_with_the_start_is_said_and_ends_it() {
     assert_eq!(failed.status.code(), Some(1));
     assert!(words.contains("DATABASE_URL") && words.contains("SQLITE_DB") && !words.contains("hush"), "{words}");
 
-    let elsewhere = folder.path().join("not/there/facts.db").display().to_string();
-    let failed = start(vec![("SQLITE_DB", elsewhere.clone())]).await.unwrap();
+    let elsewhere = folder.path().join("not/there").display().to_string();
+    let failed = start(vec![("SQLITE_DB", format!("{elsewhere}/facts.db"))]).await.unwrap();
     let words = stderr(&failed);
     assert_eq!(failed.status.code(), Some(1));
     assert!(words.contains(&elsewhere) && words.contains("folder"), "{words}");
