@@ -58,11 +58,21 @@ pub(super) fn load(explicit_file: Option<&Path>, env: &BTreeMap<String, String>)
         let value = figment.find_value(key).ok().filter(|value| !matches!(value, Value::Empty(..)))?;
         figment.get_metadata(value.tag()).map(|source| source.name.to_string())
     };
+    let mut settings: Settings = figment.extract().map_err(error::from_figment)?;
+    let mut warnings = env::warnings(env, &settings);
     if let (Some(sqlite), Some(postgres)) = (set_by("storage.sqlite_db"), set_by("storage.database_url")) {
-        return Err(ConfigError::TwoDatabases { sqlite, postgres });
+        // the file is often a copy of the example, which has every key
+        let in_file = |origin: &str| file.is_some_and(|file| file.display().to_string() == origin);
+        let (unused, winner) = match (in_file(&sqlite), in_file(&postgres)) {
+            (true, false) => (format!("storage.sqlite_db of {sqlite}"), postgres),
+            (false, true) => {
+                settings.storage.database_url = None;
+                (format!("storage.database_url of {postgres}"), sqlite)
+            }
+            _ => return Err(ConfigError::TwoDatabases { sqlite, postgres }),
+        };
+        warnings.push(format!("{unused} is not used: {winner} wins over the file"));
     }
-    let settings: Settings = figment.extract().map_err(error::from_figment)?;
-    let warnings = env::warnings(env, &settings);
     let config = checked(settings).and_then(|config| config.storage.check_place().map(|()| config));
     let config = config.map_err(|Problem { key, problem }| {
         let origin = origin(&key, set_by);

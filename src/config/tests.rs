@@ -185,15 +185,33 @@ fn the_environment_is_blamed_for_its_own_mistakes_only() {
 }
 
 #[test]
-fn two_databases_are_refused_wherever_they_are_set() {
-    let text = r#"{"storage": {"sqlite_db": "a.db"}}"#;
+fn two_databases_in_one_place_are_refused() {
+    let both = r#"{"storage": {"sqlite_db": "a.db", "database_url": "postgres://h/d"}}"#;
     let expected = "two databases are configured: SQLite (storage.sqlite_db by FILE) and PostgreSQL \
-                    (storage.database_url by environment variable DATABASE_URL): keep one of them";
-    assert_eq!(refusal(text, &[("DATABASE_URL", "postgres://h/d")]), expected);
+                    (storage.database_url by FILE): keep one of them";
+    assert_eq!(refusal(both, &[]), expected);
     let both = env(&[("SQLITE_DB", "a.db"), ("DATABASE_URL", "postgres://h/d")]);
     assert!(matches!(load(None, &both), Err(ConfigError::TwoDatabases { .. })));
     let null = file(r#"{"storage": {"sqlite_db": "a.db", "database_url": null}}"#);
     assert!(load(Some(null.path()), &env(&[])).is_ok());
+}
+
+#[test]
+fn the_environments_database_wins_over_the_files() {
+    let example = file(&example());
+    let secret = file("postgres://h/d\n");
+    for pair in [("DATABASE_URL", "postgres://h/d"), ("DATABASE_URL_FILE", secret.path().to_str().unwrap())] {
+        let config = load(Some(example.path()), &env(&[pair])).unwrap();
+        assert_eq!(config.storage.database_url.unwrap().expose_secret(), "postgres://h/d");
+        let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+        assert!(warning.starts_with("storage.sqlite_db of ") && warning.contains("DATABASE_URL"), "{warning}");
+    }
+    let postgres = file(r#"{"storage": {"database_url": "postgres://u:s3cret@h/d"}}"#);
+    let config = load(Some(postgres.path()), &env(&[("SQLITE_DB", "a.db")])).unwrap();
+    assert!(config.storage.database_url.is_none());
+    assert_eq!(config.storage.sqlite_db, Path::new("a.db"));
+    let [warning] = &config.warnings[..] else { panic!("{:?}", config.warnings) };
+    assert!(warning.starts_with("storage.database_url of ") && !warning.contains("s3cret"), "{warning}");
 }
 
 #[test]
