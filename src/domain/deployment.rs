@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::refusal::{FieldProblem, Findings, Refusal};
+use super::refusal::{FieldProblem, Findings, Refusal, abridged};
 use super::time::{self, CLOCK_SKEW_MICROS, FUTURE_LIMIT_MICROS};
 use super::{Context, Marks, Name, Prose, Timestamp};
 
@@ -258,7 +258,8 @@ pub(super) fn settle<T: Clone + PartialEq + std::fmt::Display>(
 ) {
     match (&stored, sent) {
         (Some(known), Some(sent)) if known != sent => {
-            conflicts.add(pointer, format!("sent {sent}, but {known} is stored"));
+            let (sent, known) = (sent.to_string(), known.to_string());
+            conflicts.add(pointer, format!("sent {}, but {} is stored", abridged(&sent), abridged(&known)));
         }
         (None, Some(sent)) => *stored = Some(sent.clone()),
         _ => {}

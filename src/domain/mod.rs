@@ -11,7 +11,7 @@ pub mod time;
 pub use deployment::Deployment;
 pub use incident::Incident;
 pub use names::{Name, Prose};
-pub use refusal::{FieldProblem, Refusal};
+pub use refusal::{FieldProblem, Refusal, abridged};
 pub use time::{Clock, Timestamp};
 
 /// The transition rules' view of the world outside a fact.

@@ -4,6 +4,17 @@ use std::borrow::Cow;
 
 use super::names::Name;
 
+/// How much of a value that cannot be taken is said back.
+const SAID_BACK: usize = 100;
+
+/// The beginning of what somebody sent, for a message.
+pub fn abridged(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(SAID_BACK) {
+        None => text.into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
+}
+
 /// One bad field: a JSON pointer into the body and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldProblem {

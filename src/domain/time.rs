@@ -8,6 +8,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::abridged;
+
 /// An instant in microseconds since 1970-01-01T00:00:00Z. Never before it, never after the year 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -42,10 +44,11 @@ impl Timestamp {
     /// RFC 3339 with an offset; anything finer than a microsecond is cut off.
     pub fn parse(text: &str) -> Result<Self, String> {
         let parsed = DateTime::parse_from_rfc3339(text).map_err(|_| {
-            format!("expected an RFC 3339 time with an offset, such as 2026-01-31T13:45:00Z, got {text:?}")
+            let got = abridged(text);
+            format!("expected an RFC 3339 time with an offset, such as 2026-01-31T13:45:00Z, got {got:?}")
         })?;
         Self::from_micros(parsed.timestamp_micros())
-            .ok_or_else(|| format!("expected a time between the years 1970 and 9999, got {text:?}"))
+            .ok_or_else(|| format!("expected a time between the years 1970 and 9999, got {:?}", abridged(text)))
     }
 
     fn utc(self) -> DateTime<Utc> {

@@ -7,7 +7,7 @@ use std::str::FromStr as _;
 use chrono::{DateTime, Datelike as _, Days, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone as _, Weekday};
 use chrono_tz::{GapInfo, Tz};
 
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, abridged};
 
 /// The longest span that is answered.
 pub const MAX_YEARS: i64 = 10;
@@ -49,14 +49,14 @@ impl Zone {
     pub const UTC: Self = Self(Tz::UTC);
 
     pub fn parse(name: &str) -> Result<Self, String> {
-        Tz::from_str(name)
-            .map(Self)
-            .map_err(|_| format!("expected a time zone of the IANA database, such as Europe/Berlin, got {name:?}"))
+        Tz::from_str(name).map(Self).map_err(|_| {
+            format!("expected a time zone of the IANA database, such as Europe/Berlin, got {:?}", abridged(name))
+        })
     }
 
     /// A date such as 2026-01-31 as its midnight here: the first instant of that day.
     pub fn midnight(self, date: &str) -> Result<Timestamp, String> {
-        let expected = || format!("expected a date such as 2026-01-31, got {date:?}");
+        let expected = || format!("expected a date such as 2026-01-31, got {:?}", abridged(date));
         let day: Option<NaiveDate> = Some(date).filter(|date| date.len() == 10).and_then(|date| date.parse().ok());
         let day = day.ok_or_else(expected)?;
         Timestamp::from_micros(self.start_of(day))

@@ -12,7 +12,7 @@ use serde_path_to_error::Segment;
 
 use super::AppState;
 use super::error::{self, Problem};
-use crate::domain::{FieldProblem, Name, Timestamp};
+use crate::domain::{FieldProblem, Name, Timestamp, abridged};
 
 /// A JSON object. No body at all is `{}`; unknown fields are ignored, because senders grow.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ fn bad_fields<T: DeserializeOwned>(
         if fields.remove(key).is_none() {
             break;
         }
-        found.push(FieldProblem::new(pointer(failure.path()), failure.inner().to_string()));
+        found.push(FieldProblem::new(pointer(failure.path()), in_short(&failure.inner().to_string())));
     }
     if found.is_empty() {
         // that it is given twice cannot be seen in a map
@@ -108,6 +108,16 @@ fn bad_fields<T: DeserializeOwned>(
         found.push(FieldProblem::new(name.map(|name| format!("/{name}")).unwrap_or_default(), words.clone()));
     }
     Ok(found)
+}
+
+/// The message, with the beginning of what it quotes.
+fn in_short(message: &str) -> String {
+    match (message.find('"'), message.rfind('"')) {
+        (Some(begin), Some(end)) if begin < end => {
+            format!("{}\"{}{}", &message[..begin], abridged(&message[begin + 1..end]), &message[end..])
+        }
+        _ => message.to_owned(),
+    }
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -154,7 +164,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Query {
         let garbled = |pair: &&str| percent_decode_str(pair).decode_utf8().is_err();
         if let Some(pair) = query.split('&').find(garbled) {
             let name = pair.split('=').next().unwrap_or_default();
-            return Err(Problem::field(format!("/{name}"), "not UTF-8 when percent-decoded"));
+            return Err(Problem::field(format!("/{}", abridged(name)), "not UTF-8 when percent-decoded"));
         }
         Ok(Self { pairs: url::form_urlencoded::parse(query.as_bytes()).into_owned().collect(), known: Vec::new() })
     }
@@ -193,6 +203,7 @@ impl Query {
             Some((unknown, _)) => {
                 let known = self.known.join(", ");
                 let known = if known.is_empty() { "none".to_owned() } else { known };
+                let unknown = abridged(unknown);
                 Err(Problem::field(format!("/{unknown}"), format!("unknown query parameter; known here: {known}")))
             }
         }
@@ -203,7 +214,7 @@ impl Query {
 pub fn time_or_date(text: &str) -> Result<Timestamp, String> {
     if text.len() == 10 {
         return Timestamp::parse(&format!("{text}T00:00:00Z"))
-            .map_err(|_| format!("expected a date such as 2026-01-31, got {text:?}"));
+            .map_err(|_| format!("expected a date such as 2026-01-31, got {:?}", abridged(text)));
     }
     time(text)
 }

@@ -12,7 +12,7 @@ use super::error::{Document, Problem};
 use super::extract::{Json, PathId, Query};
 use super::resource::{Base, ListParams, Listing, ambiguous, created, required, seconds, target};
 use crate::domain::incident::{Change, Command, KIND, Opening};
-use crate::domain::{Incident, Name, Prose, Refusal, Timestamp};
+use crate::domain::{Incident, Name, Prose, Refusal, Timestamp, abridged};
 use crate::ingest::Accepted;
 use crate::storage::IncidentState;
 
@@ -251,7 +251,7 @@ fn incident_state(text: &str) -> Result<IncidentState, String> {
     match text {
         "in-progress" => Ok(IncidentState::InProgress),
         "unfinished" => Ok(IncidentState::Unfinished),
-        _ => Err(format!("expected in-progress or unfinished, got {text:?}")),
+        _ => Err(format!("expected in-progress or unfinished, got {:?}", abridged(text))),
     }
 }
 

@@ -12,7 +12,7 @@ use utoipa::IntoParams;
 
 use super::error::{self, Problem};
 use super::extract::{Query, time_or_date};
-use crate::domain::{FieldProblem, Name, Refusal};
+use crate::domain::{FieldProblem, Name, Refusal, abridged};
 use crate::storage::{Cursor, Filter};
 
 /// The unreserved characters of RFC 3986 stay, all else is encoded.
@@ -155,7 +155,7 @@ impl Listing {
 pub fn limit(query: &mut Query) -> Result<u16, Problem> {
     let limit = query.one("limit", |text| {
         let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
-        limit.ok_or_else(|| format!("expected a number from 1 to {MAX_LIMIT}, got {text:?}"))
+        limit.ok_or_else(|| format!("expected a number from 1 to {MAX_LIMIT}, got {:?}", abridged(text)))
     })?;
     Ok(limit.unwrap_or(DEFAULT_LIMIT))
 }

@@ -6,6 +6,8 @@ mod page;
 pub use lines::{Line, Scope, Subject, deployment, incident};
 pub use page::{After, Page, Pages};
 
+use crate::domain::abridged;
+
 /// A number that can be asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
@@ -51,7 +53,7 @@ impl Metric {
     pub fn parse(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|metric| metric.name() == text).ok_or_else(|| {
             let names: Vec<_> = Self::ALL.iter().map(|metric| metric.name()).collect();
-            format!("expected one of {}, got {text:?}", names.join(", "))
+            format!("expected one of {}, got {:?}", names.join(", "), abridged(text))
         })
     }
 

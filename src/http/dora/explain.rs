@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::question;
 use super::view::{Asked, Block};
-use crate::domain::{Name, Timestamp};
+use crate::domain::{Name, Timestamp, abridged};
 use crate::dora::explain::{After, Line, Metric, Subject};
 use crate::http::AppState;
 use crate::http::access::Reader;
@@ -152,5 +152,5 @@ fn fact(base: &Base, line: Line) -> FactView {
 }
 
 fn boolean(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| format!("expected true or false, got {text:?}"))
+    text.parse().map_err(|_| format!("expected true or false, got {:?}", abridged(text)))
 }

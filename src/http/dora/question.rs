@@ -2,7 +2,7 @@
 
 use utoipa::IntoParams;
 
-use crate::domain::{Name, Timestamp};
+use crate::domain::{Name, Timestamp, abridged};
 use crate::dora::{Interval, Span, Zone};
 use crate::http::AppState;
 use crate::http::error::Problem;
@@ -89,7 +89,7 @@ fn interval(text: &str) -> Result<Option<Interval>, String> {
         "day" => Ok(Some(Interval::Day)),
         "week" => Ok(Some(Interval::Week)),
         "month" => Ok(Some(Interval::Month)),
-        _ => Err(format!("expected none, day, week or month, got {text:?}")),
+        _ => Err(format!("expected none, day, week or month, got {:?}", abridged(text))),
     }
 }
 
@@ -98,6 +98,6 @@ fn group_by(text: &str) -> Result<GroupBy, String> {
         "project" => Ok(GroupBy::Project),
         "team" => Ok(GroupBy::Team),
         "environment" => Ok(GroupBy::Environment),
-        _ => Err(format!("expected project, team or environment, got {text:?}")),
+        _ => Err(format!("expected project, team or environment, got {:?}", abridged(text))),
     }
 }

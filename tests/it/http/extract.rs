@@ -14,6 +14,7 @@ on_each_engine! {
     times_need_an_offset,
     times_of_every_spelling_are_understood,
     a_field_given_twice_is_refused,
+    of_a_long_value_only_the_beginning_is_said_back,
     deep_nesting_harms_nobody,
     bodies_must_be_announced_as_json,
     json_by_any_of_its_names_is_read,
@@ -196,6 +197,31 @@ async fn a_field_given_twice_is_refused(engine: Engine) {
     assert_eq!(app.refuses(raw(&app, "/deployments", twice), 400, "invalid").await, ["/id"]);
     let twice = r#"{"date":"2026-06-15T12:00:00Z","date":null}"#;
     assert_eq!(app.refuses(raw(&app, "/incidents/outage/restored", twice), 400, "invalid").await, ["/date"]);
+}
+
+async fn of_a_long_value_only_the_beginning_is_said_back(engine: Engine) {
+    let app = known(engine).await;
+    let long = "ü\"".repeat(2000);
+    let bodies = [
+        ("/deployments", json!({"id": "18", "project_id": "shop", "first_commit_at": long})),
+        ("/deployments", json!({"id": "18", "project_id": "shop", "unplanned": long})),
+        ("/incidents/outage/restored", json!({"date": long})),
+    ];
+    let queries =
+        ["dora?tz", "dora?from", "dora?interval", "dora/explain?metric", "deployments?limit", "incidents?type"];
+    let queries = queries.iter().map(|query| app.request(Method::GET, &format!("/{query}={long}")));
+    let names = ["deployments", "dora"].map(|path| app.request(Method::GET, &format!("/{path}?{long}=1")));
+    let bodies = bodies.map(|(path, body)| app.request(Method::POST, path).json(&body));
+    for request in queries.chain(names).chain(bodies) {
+        let answer = Answer::of(request).await;
+        answer.expect_problem(400, "invalid");
+        assert!(answer.text.len() < 1500 && answer.text.contains('…'), "{}", answer.text);
+    }
+    let url = |end: &str| json!({"url": format!("https://ci/{}{end}", "x".repeat(1900))});
+    app.post("/deployments/17/deployed", url("1")).await.expect(200);
+    let answer = app.post("/deployments/17/deployed", url("2")).await;
+    answer.expect_problem(409, "conflict");
+    assert!(answer.text.len() < 1000, "{}", answer.text);
 }
 
 async fn deep_nesting_harms_nobody(engine: Engine) {
