@@ -60,6 +60,8 @@ kinds! {
         "Send less; the limit is in the detail.";
     MEDIA_TYPE_UNSUPPORTED = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "the body is not announced as JSON":
         "Send `Content-Type: application/json`; with curl use `--json`, or `-H 'Content-Type: application/json'`.";
+    ENCODING_UNSUPPORTED = UNSUPPORTED_MEDIA_TYPE "unsupported-encoding" "the body is compressed or otherwise encoded":
+        "Send it as it is, without `Content-Encoding`.";
     IMPOSSIBLE = UNPROCESSABLE_ENTITY "impossible" "this cannot have happened":
         "Each entry of `errors` says what is impossible: an order of times, a time too far in the future, a link to nothing.";
     HEADERS_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "the headers are too large":

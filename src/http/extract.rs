@@ -23,6 +23,12 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let announced_as_json = is_json(request.headers().get(header::CONTENT_TYPE));
+        if let Some(encoding) = encoding(request.headers()) {
+            let detail = format!("the body is encoded ({encoding}), and only identity, which is no encoding, is read");
+            // as RFC 9110 asks, to tell it from a body of the wrong type
+            return Err(Problem::new(&error::ENCODING_UNSUPPORTED, detail)
+                .with_header(header::ACCEPT_ENCODING, header::HeaderValue::from_static("identity")));
+        }
         let body = read(request, state).await?;
         if body.iter().all(u8::is_ascii_whitespace) {
             return parse(b"{}").map(Self);
@@ -59,6 +65,14 @@ async fn read(request: Request, state: &AppState) -> Result<Vec<u8>, Problem> {
             return Err(too_large());
         }
     }
+}
+
+fn encoding(headers: &header::HeaderMap) -> Option<String> {
+    let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
+    let mut encodings = encodings.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
+    encodings
+        .find(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
+        .map(|encoding| abridged(&encoding).into_owned())
 }
 
 fn is_json(content_type: Option<&header::HeaderValue>) -> bool {

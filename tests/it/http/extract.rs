@@ -19,6 +19,7 @@ on_each_engine! {
     bodies_must_be_announced_as_json,
     json_by_any_of_its_names_is_read,
     an_empty_body_needs_no_content_type,
+    encoded_bodies_are_refused,
 }
 
 const WRITES: [&str; 7] = [
@@ -285,4 +286,21 @@ async fn an_empty_body_needs_no_content_type(engine: Engine) {
     Answer::of(form).await.expect(200);
     Answer::of(app.request(Method::POST, "/incidents/outage/restored").body(" \r\n\t")).await.expect(200);
     Answer::of(raw(&app, "/incidents/outage/finished", "")).await.expect(200);
+}
+
+async fn encoded_bodies_are_refused(engine: Engine) {
+    let app = known(engine).await;
+    for (encoding, refused) in [("gzip", true), ("identity, br", true), ("x-gzip", true), ("identity", false)] {
+        for path in WRITES {
+            let request = raw(&app, path, "{}").header("content-encoding", encoding);
+            let answer = Answer::of(request).await;
+            assert_eq!(answer.status == 415, refused, "{encoding} {path}: {}", answer.text);
+            if refused {
+                answer.expect_problem(415, "unsupported-encoding");
+                assert_eq!(answer.header("accept-encoding"), "identity");
+                let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+                assert!(detail.contains(encoding) && detail.contains("only identity"), "{detail}");
+            }
+        }
+    }
 }

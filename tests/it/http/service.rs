@@ -62,6 +62,7 @@ async fn every_problem_has_a_page(engine: Engine) {
         ("ambiguous-id", 409),
         ("too-large", 413),
         ("unsupported-media-type", 415),
+        ("unsupported-encoding", 415),
         ("impossible", 422),
         ("too-many-requests", 429),
         ("internal", 500),
