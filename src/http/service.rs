@@ -11,7 +11,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::AppState;
 use super::access::{Admin, Reader};
 use super::error::{Document, KINDS, Problem};
-use super::extract::Query;
 use super::observe::Peer;
 use crate::export::Format;
 
@@ -99,7 +98,7 @@ async fn get_problem(Path(name): Path<String>) -> Result<Json<ProblemKind>, Prob
 
 /// The totals of every instrument and the service's own metrics, as Prometheus text or OpenMetrics.
 ///
-/// Open without credentials unless `server.metrics_auth` is set.
+/// Open without credentials unless `server.metrics_auth` is set. Parameters, which some scrapers add, change nothing.
 #[utoipa::path(get, path = "/metrics", tag = "service", security((), ("bearer" = []), ("basic" = [])),
     responses((status = 200, body = String, content_type = "text/plain"), (status = 401, body = Document),
         (status = 503, body = Document)))]
@@ -108,9 +107,7 @@ async fn get_metrics(
     access: Result<Reader, Problem>,
     peer: Peer,
     headers: HeaderMap,
-    query: Query,
 ) -> Result<Response, Problem> {
-    query.done()?;
     if state.metrics_auth {
         access?;
     }
