@@ -10,7 +10,7 @@ use super::AppState;
 use super::access::{Reader, Writer};
 use super::error::{Document, Problem};
 use super::extract::{Json, PathId, Query};
-use super::resource::{Base, ListParams, Listing, ambiguous, created, required, seconds, target};
+use super::resource::{Base, ListParams, Listing, ambiguous, created, new_id, or_absent, required, seconds, target};
 use crate::domain::deployment::{Change, Command, Details, KIND, Status};
 use crate::domain::{Deployment, Name, Prose, Refusal, Timestamp};
 use crate::ingest::Accepted;
@@ -120,6 +120,8 @@ fn answer(base: &Base, (accepted, incidents): (Accepted<Deployment>, Vec<Name>))
 }
 
 /// A pipeline started; with `deployed_at` it has also ended well.
+///
+/// An optional text that is empty is as good as absent: pipelines send variables that they do not have.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct StartDeployment {
     /// Unique in its project, for example the pipeline run's number.
@@ -137,18 +139,24 @@ pub struct StartDeployment {
     #[schema(value_type = Option<String>, format = DateTime)]
     deployed_at: Option<Timestamp>,
     /// Default: the configured production environment.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     environment: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     username: Option<Name>,
     /// Default: found from project and user as configured.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     team_id: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     commit_sha: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     version: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 2000)]
     url: Option<Prose>,
     /// A hotfix, a roll-back or a roll-forward. Default: false.
     unplanned: Option<bool>,
@@ -184,7 +192,7 @@ async fn create_deployment(
         }
     };
     let command = Command {
-        id,
+        id: new_id(id)?,
         project_id: Some(project_id),
         details: Details {
             team_id: body.team_id,
@@ -217,17 +225,23 @@ pub struct DeployedDeployment {
     /// Default: now.
     #[schema(value_type = Option<String>, format = DateTime)]
     deployed_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     environment: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     username: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     team_id: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     commit_sha: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     version: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 2000)]
     url: Option<Prose>,
     unplanned: Option<bool>,
 }
@@ -276,7 +290,8 @@ pub struct FailedDeployment {
     /// Default: now.
     #[schema(value_type = Option<String>, format = DateTime)]
     failed_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 2000)]
     reason: Option<Prose>,
 }
 
@@ -307,7 +322,8 @@ pub struct RolledBackDeployment {
     /// Default: now.
     #[schema(value_type = Option<String>, format = DateTime)]
     rolled_back_at: Option<Timestamp>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 2000)]
     reason: Option<Prose>,
 }
 

@@ -157,8 +157,17 @@ impl<S: Send + Sync> FromRequestParts<S> for PathId {
             .await
             .map_err(|_| Problem::field("/id", "the id in the path is not UTF-8 when percent-decoded"))?;
         let id = params.iter().find(|(name, _)| *name == "id").map(|(_, id)| id).unwrap_or_default();
-        Name::parse(id).map(Self).map_err(|detail| Problem::field("/id", format!("the id in the path: {detail}")))
+        let id = Name::parse(id).and_then(addressable);
+        id.map(Self).map_err(|detail| Problem::field("/id", format!("the id in the path: {detail}")))
     }
+}
+
+/// An id that can stand in a path. Clients take these two out of it, also when they are percent-encoded.
+pub fn addressable(id: Name) -> Result<Name, String> {
+    if matches!(id.as_str(), "." | "..") {
+        return Err("`.` and `..` cannot stand in an address: use another id".to_owned());
+    }
+    Ok(id)
 }
 
 /// The query parameters, taken out by name. What nobody took is a typing error, and an answer to another

@@ -10,7 +10,7 @@ use super::AppState;
 use super::access::{Reader, Writer};
 use super::error::{Document, Problem};
 use super::extract::{Json, PathId, Query};
-use super::resource::{Base, ListParams, Listing, ambiguous, created, required, seconds, target};
+use super::resource::{Base, ListParams, Listing, ambiguous, created, new_id, or_absent, required, seconds, target};
 use crate::domain::incident::{Change, Command, KIND, Opening};
 use crate::domain::{Incident, Name, Prose, Refusal, Timestamp, abridged};
 use crate::ingest::Accepted;
@@ -91,6 +91,9 @@ fn answer(base: &Base, accepted: Accepted<Incident>) -> Response {
 }
 
 /// Something broke.
+///
+/// An optional text that is empty is as good as absent, but for `id` and `deployment_id`: what they are meant to
+/// name would be another thing.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct OpenIncident {
     /// Default: `incident_<project_id>_<n>`, n = 1 + number of incidents of the project.
@@ -110,13 +113,17 @@ pub struct OpenIncident {
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
     /// Default: the linked deployment's, else the configured production environment.
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     environment: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 200)]
     severity: Option<Name>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 2000)]
     title: Option<Prose>,
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 2000)]
+    #[serde(default, deserialize_with = "or_absent")]
+    #[schema(value_type = Option<String>, max_length = 2000)]
     url: Option<Prose>,
 }
 
@@ -152,7 +159,8 @@ async fn create_incident(
         restored_at: body.restored_at,
         finished_at: body.finished_at,
     };
-    let command = Command { id: body.id, project_id: body.project_id, change: Change::Open(Box::new(opening)) };
+    let id = body.id.map(new_id).transpose()?;
+    let command = Command { id, project_id: body.project_id, change: Change::Open(Box::new(opening)) };
     let accepted = state.ingest.incident(identity.name, state.clock.now(), command).await?;
     Ok(answer(&base, accepted))
 }

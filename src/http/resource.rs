@@ -7,11 +7,13 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Serialize;
+use serde::de::Error as _;
+use serde::{Deserialize as _, Deserializer, Serialize};
 use utoipa::IntoParams;
 
 use super::error::{self, Problem};
-use super::extract::{Query, time_or_date};
+use super::extract::{Query, addressable, time_or_date};
+use crate::domain::names::Text;
 use crate::domain::{FieldProblem, Name, Refusal, abridged};
 use crate::storage::{Cursor, Filter};
 
@@ -43,6 +45,17 @@ pub fn target(mut query: Query, in_body: Option<Name>) -> Result<Option<Name>, P
         }
         (query, body) => Ok(query.or(body)),
     }
+}
+
+/// A text that need not be there: pipelines send `"$TEAM"` also where there is no such variable.
+pub fn or_absent<'de, D: Deserializer<'de>, const MAX: usize>(deserializer: D) -> Result<Option<Text<MAX>>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+    text.map(|text| Text::parse(&text).map_err(D::Error::custom)).transpose()
+}
+
+/// The id of what is to be made, which must be found again by it.
+pub fn new_id(id: Name) -> Result<Name, Problem> {
+    addressable(id).map_err(|detail| Problem::field("/id", detail))
 }
 
 /// A problem that names the fields that are missing.
@@ -116,7 +129,8 @@ pub struct ListParams {
     from: Option<String>,
     /// A time or a date; exclusive.
     to: Option<String>,
-    /// 1 to 1000, default 50.
+    /// How many on a page.
+    #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u16>,
     /// From the `Link` header of the page before.
     cursor: Option<String>,

@@ -37,7 +37,8 @@ pub struct ExplainParams {
     environment: Option<Vec<String>>,
     /// `true`: only the facts that were counted; `false`: only those that were left out.
     counted: Option<bool>,
-    /// 1 to 1000, default 50.
+    /// How many on a page.
+    #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u16>,
     /// From the `Link` header of the page before.
     cursor: Option<String>,

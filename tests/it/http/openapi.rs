@@ -14,6 +14,7 @@ on_each_engine! {
     every_described_path_answers_at_both_places,
     refusals_are_described_as_problem_documents,
     a_body_is_required_where_a_field_is,
+    bounds_are_described,
     people_can_read_it_too,
 }
 
@@ -148,6 +149,26 @@ async fn a_body_is_required_where_a_field_is(engine: Engine) {
         let required = value["requestBody"]["required"].as_bool().unwrap_or(false);
         assert_eq!(required, method == "POST" && !path.contains("{id}"), "{path}");
     }
+}
+
+async fn bounds_are_described(engine: Engine) {
+    let app = engine.app().await;
+    let operations = operations(&app).await;
+    let limits = operations.iter().filter_map(|operation| {
+        let parameters = operation.value["parameters"].as_array()?;
+        parameters.iter().find(|parameter| parameter["name"] == "limit")
+    });
+    let limits: Vec<_> = limits.map(|limit| &limit["schema"]).collect();
+    assert_eq!(limits.len(), 3);
+    for limit in limits {
+        assert_eq!((&limit["minimum"], &limit["maximum"], &limit["default"]), (&1.into(), &1000.into(), &50.into()));
+    }
+    let description = app.get("/openapi.json").await.expect(200);
+    let schema = &description["components"]["schemas"]["StartDeployment"];
+    assert_eq!(schema["properties"]["id"]["minLength"], 1);
+    assert_eq!(schema["properties"]["team_id"]["minLength"], Value::Null, "empty is absent");
+    assert_eq!(schema["properties"]["team_id"]["maxLength"], 200);
+    assert!(schema["description"].as_str().unwrap().contains("empty"), "{schema}");
 }
 
 async fn people_can_read_it_too(engine: Engine) {

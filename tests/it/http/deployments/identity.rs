@@ -11,6 +11,7 @@ use crate::http::with;
 on_each_engine! {
     ids_of_every_shape_can_be_used_in_paths,
     unfit_names_are_refused,
+    an_optional_text_that_is_empty_is_absent,
     unfit_ids_in_paths_are_refused,
     the_same_id_in_two_projects_is_two_deployments,
     an_id_that_several_projects_have_needs_the_project,
@@ -53,7 +54,7 @@ async fn ids_of_every_shape_can_be_used_in_paths(engine: Engine) {
 async fn unfit_names_are_refused(engine: Engine) {
     let app = engine.app().await;
     let longest = "x".repeat(200);
-    let unfit = ["", " ", "\u{3000}", "a\nb", "a\tb", "a\u{0}b", "\u{7f}", "a\u{85}b", &"x".repeat(201)];
+    let unfit = [" ", "\u{3000}", "a\nb", "a\tb", "a\u{0}b", "\u{7f}", "a\u{85}b", &"x".repeat(201)];
     for field in ["id", "project_id", "team_id", "environment", "username", "commit_sha", "version"] {
         for text in unfit {
             let body = with(start("17"), json!({field: text}));
@@ -61,7 +62,11 @@ async fn unfit_names_are_refused(engine: Engine) {
             assert_eq!(pointers, [format!("/{field}")], "{text:?}");
         }
     }
-    for text in ["", "nul\u{0}", &"x".repeat(2001)] {
+    for (field, text) in [("id", ""), ("project_id", ""), ("id", "."), ("id", "..")] {
+        let body = with(start("17"), json!({field: text}));
+        assert_eq!(app.refuses_post("/deployments", body, 400, "invalid").await, [format!("/{field}")], "{text:?}");
+    }
+    for text in [" ", "nul\u{0}", &"x".repeat(2001)] {
         let body = with(start("17"), json!({"url": text}));
         assert_eq!(app.refuses_post("/deployments", body, 400, "invalid").await, ["/url"], "{text:?}");
     }
@@ -70,6 +75,23 @@ async fn unfit_names_are_refused(engine: Engine) {
         "commit_sha": longest, "version": longest, "url": "x".repeat(2000),
     });
     app.post("/deployments", with(start("17"), all_long)).await.expect(201);
+}
+
+async fn an_optional_text_that_is_empty_is_absent(engine: Engine) {
+    let app = engine.app().await;
+    let empty = json!({"team_id": "", "environment": "", "username": "", "commit_sha": "", "version": "", "url": ""});
+    let made = app.post("/deployments", with(start("17"), empty.clone())).await.expect(201);
+    assert_eq!(made["environment"], "production");
+    for field in ["team_id", "username", "commit_sha", "version", "url"] {
+        assert_eq!(made[field], Value::Null, "{field}");
+    }
+    let known = json!({"team_id": "red", "version": "v1"});
+    app.post("/deployments/17/deployed", known).await.expect(200);
+    let again = app.post("/deployments/17/deployed", empty).await.expect(200);
+    assert_eq!((&again["team_id"], &again["version"]), (&"red".into(), &"v1".into()));
+    let back = app.post("/deployments/17/rolled-back", json!({"reason": ""})).await.expect(200);
+    assert_eq!(back["reason"], Value::Null);
+    app.expect_exact().await;
 }
 
 async fn unfit_ids_in_paths_are_refused(engine: Engine) {
@@ -88,6 +110,15 @@ async fn unfit_ids_in_paths_are_refused(engine: Engine) {
         }
     }
     app.refuses_post("/deployments//deployed", json!({}), 400, "invalid").await;
+    // a client that leaves them in, as curl --path-as-is
+    for id in [".", "..", "%2e", "%2E."] {
+        let body = r#"{"create_if_not_exists":true,"project_id":"shop","first_commit_at":"2026-06-15T10:00:00Z"}"#;
+        let head = "host: h\r\nconnection: close\r\ncontent-type: application/json";
+        let length = body.len();
+        let request =
+            format!("POST /deployments/{id}/deployed HTTP/1.1\r\n{head}\r\ncontent-length: {length}\r\n\r\n{body}");
+        app.talk(request).await.expect_problem(400, "invalid");
+    }
 }
 
 async fn two_projects(app: &App) -> [Value; 2] {

@@ -16,6 +16,7 @@ on_each_engine! {
     a_later_opening_with_an_end_ends_it_once,
     impossible_times_are_refused,
     unfit_texts_are_refused,
+    an_optional_text_that_is_empty_is_absent,
     the_project_is_required,
 }
 
@@ -211,17 +212,31 @@ async fn impossible_times_are_refused(engine: Engine) {
 async fn unfit_texts_are_refused(engine: Engine) {
     let app = engine.app().await;
     for field in ["id", "project_id", "deployment_id", "environment", "severity"] {
-        for text in ["", " ", "a\nb", "a\u{0}b", &"x".repeat(201)] {
+        for text in [" ", "a\nb", "a\u{0}b", &"x".repeat(201)] {
             let body = with(open("outage"), json!({field: text}));
             let pointers = app.refuses_post("/incidents", body, 400, "invalid").await;
             assert_eq!(pointers, [format!("/{field}")], "{text:?}");
         }
     }
+    for (field, text) in [("id", ""), ("project_id", ""), ("deployment_id", ""), ("id", "."), ("id", "..")] {
+        let body = with(open("outage"), json!({field: text}));
+        assert_eq!(app.refuses_post("/incidents", body, 400, "invalid").await, [format!("/{field}")], "{text:?}");
+    }
     for field in ["title", "url"] {
-        for text in ["", "nul\u{0}", &"x".repeat(2001)] {
+        for text in [" ", "nul\u{0}", &"x".repeat(2001)] {
             let body = with(open("outage"), json!({field: text}));
             assert_eq!(app.refuses_post("/incidents", body, 400, "invalid").await, [format!("/{field}")], "{text:?}");
         }
+    }
+}
+
+async fn an_optional_text_that_is_empty_is_absent(engine: Engine) {
+    let app = engine.app().await;
+    let empty = json!({"environment": "", "severity": "", "title": "", "url": ""});
+    let made = app.post("/incidents", with(open("outage"), empty)).await.expect(201);
+    assert_eq!(made["environment"], "production");
+    for field in ["severity", "title", "url"] {
+        assert_eq!(made[field], serde_json::Value::Null, "{field}");
     }
 }
 
