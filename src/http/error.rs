@@ -64,10 +64,6 @@ kinds! {
         "Send it as it is, without `Content-Encoding`.";
     IMPOSSIBLE = UNPROCESSABLE_ENTITY "impossible" "this cannot have happened":
         "Each entry of `errors` says what is impossible: an order of times, a time too far in the future, a link to nothing.";
-    HEADERS_TOO_LARGE = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "the headers are too large":
-        "Send fewer or shorter headers.";
-    TOO_MANY = TOO_MANY_REQUESTS "too-many-requests" "too many requests":
-        "Wait as long as `Retry-After` says.";
     INTERNAL = INTERNAL_SERVER_ERROR "internal" "something went wrong here":
         "It is in the log of the service under the same `request_id`.";
     UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "the service cannot do this now":

@@ -26,7 +26,8 @@ pub fn base() -> OpenApi {
                 .description(Some(
                     "Facts about deployments and incidents go in, exact DORA numbers come out. Times are RFC 3339 \
                      with an offset and come back in UTC. Errors are RFC 9457 problem documents. Whatever is \
-                     answered with 2xx is on disk; whatever is not has left no trace.",
+                     answered with 2xx is on disk; whatever is not has left no trace. What is not HTTP (400), and a head \
+                     of more than 32 KiB or 100 headers (431), is answered with the status alone.",
                 ))
                 .build(),
         )

@@ -64,7 +64,6 @@ async fn every_problem_has_a_page(engine: Engine) {
         ("unsupported-media-type", 415),
         ("unsupported-encoding", 415),
         ("impossible", 422),
-        ("too-many-requests", 429),
         ("internal", 500),
         ("unavailable", 503),
     ] {
