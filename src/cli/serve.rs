@@ -93,6 +93,7 @@ impl Service {
         let writer = tokio::spawn(writer.run(stop_writer.clone().cancelled_owned()));
         let push = Push::new(store.clone(), own.clone(), &config.otel, clock.clone())?;
         let exporter = push.map(|push| tokio::spawn(push.run(stop_exporter.clone())));
+        let meter = own.meter();
         let state = AppState::new(Parts {
             store: store.clone(),
             ingest,
@@ -102,6 +103,7 @@ impl Service {
             production_environment: config.production_environment.clone(),
             shown_config: config.shown(),
             body_limit: config.server.body_limit_bytes,
+            max_connections: config.server.max_connections,
             request_timeout: config.server.request_timeout(),
             metrics_auth: config.server.metrics_auth,
             cors_origins: config
@@ -111,7 +113,7 @@ impl Service {
                 .map(|origin| HeaderValue::from_str(origin))
                 .collect::<Result<_, _>>()?,
             tracing: config.otel.traces.is_some(),
-            meters: Meters::new(),
+            meters: Meters::new(meter),
         });
         let (grace, request_timeout) = (config.server.shutdown_timeout(), config.server.request_timeout());
         Ok(Self { state, store, generated, grace, request_timeout, writer, stop_writer, exporter, stop_exporter })

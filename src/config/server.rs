@@ -12,6 +12,8 @@ pub struct Server {
     pub host: String,
     /// 0 takes a free port.
     pub port: u16,
+    /// Open at once; others wait. Lowered where the process may not have so many files.
+    pub max_connections: usize,
     pub body_limit_bytes: usize,
     pub request_timeout_seconds: u64,
     /// How long a stop waits for requests in flight.
@@ -27,6 +29,7 @@ impl Default for Server {
         Self {
             host: "0.0.0.0".to_owned(),
             port: 3000,
+            max_connections: 1024,
             body_limit_bytes: 1024 * 1024,
             request_timeout_seconds: 30,
             shutdown_timeout_seconds: 30,
@@ -53,6 +56,10 @@ impl Server {
     pub(super) fn check(&self) -> Result<(), Problem> {
         if self.host.trim().is_empty() {
             return Err(Problem::at("server.host", "expected an address or a host name, found an empty string"));
+        }
+        if !(1..=1_000_000).contains(&self.max_connections) {
+            let problem = format!("expected 1 to 1000000, found {}", self.max_connections);
+            return Err(Problem::at("server.max_connections", &problem));
         }
         if self.body_limit_bytes == 0 {
             return Err(Problem::at("server.body_limit_bytes", "expected at least 1, found 0"));

@@ -111,6 +111,7 @@ fn a_mistake_is_named_with_its_origin_its_key_and_what_was_expected() {
         ),
         (r#"{"server": {"port": 65536}}"#, "FILE: server.port: expected a whole number from 0 to 65535, found 65536"),
         (r#"{"server": {"port": null}}"#, "FILE: server.port: expected a whole number from 0 to 65535, found null"),
+        (r#"{"server": {"max_connections": 0}}"#, "FILE: server.max_connections: expected 1 to 1000000, found 0"),
         (r#"{"server": {"metrics_auth": "yes"}}"#, "FILE: server.metrics_auth: expected true or false, found \"yes\""),
         (r#"{"server": 1}"#, "FILE: server: expected an object, found 1"),
         (

@@ -14,12 +14,12 @@ mod openapi;
 mod resource;
 mod server;
 mod service;
+mod slots;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -67,6 +67,7 @@ pub struct Parts {
     pub shown_config: serde_json::Value,
     /// Bytes.
     pub body_limit: usize,
+    pub max_connections: usize,
     pub request_timeout: Duration,
     /// Whether `/metrics` asks for credentials.
     pub metrics_auth: bool,
@@ -78,8 +79,19 @@ pub struct Parts {
 
 pub use observe::{Meters, Peer};
 
-/// The whole service as a tower service.
-pub fn app(state: AppState) -> Router {
+/// The whole service, for [`serve`].
+#[derive(Debug)]
+pub struct App {
+    routes: Router,
+    slots: slots::Slots,
+}
+
+pub fn app(state: AppState) -> App {
+    let slots = slots::Slots::new(state.max_connections, state.meters.meter());
+    App { routes: routes(state), slots }
+}
+
+fn routes(state: AppState) -> Router {
     let (api, mut description) = OpenApiRouter::with_openapi(openapi::base())
         .merge(deployments::router())
         .merge(incidents::router())
@@ -94,7 +106,6 @@ pub fn app(state: AppState) -> Router {
         .route(&format!("{}/", resource::VERSIONED), axum::routing::get(openapi::lead_to_docs))
         .fallback(async || Problem::of_status(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || Problem::of_status(StatusCode::METHOD_NOT_ALLOWED))
-        .layer(DefaultBodyLimit::max(state.body_limit))
         .layer(CatchPanicLayer::custom(|_| Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()))
         .layer(axum::middleware::from_fn_with_state(state.clone(), observe::observe))
         .layer(CompressionLayer::new())

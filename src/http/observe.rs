@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Histogram, UpDownCounter};
+use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 use tracing::Instrument as _;
 
 use super::AppState;
@@ -30,20 +30,21 @@ static UNAVAILABLE: LazyLock<Crowd> = LazyLock::new(Crowd::default);
 pub struct Meters {
     duration: Histogram<f64>,
     active: UpDownCounter<i64>,
+    meter: Meter,
 }
 
 impl Meters {
-    pub fn new() -> Self {
+    pub fn new(meter: Meter) -> Self {
         Self {
-            duration: instruments::HTTP_SERVER_REQUEST_DURATION.histogram(),
-            active: instruments::HTTP_SERVER_ACTIVE_REQUESTS.up_down_counter(),
+            duration: instruments::HTTP_SERVER_REQUEST_DURATION.histogram_of(&meter),
+            active: instruments::HTTP_SERVER_ACTIVE_REQUESTS.up_down_counter_of(&meter),
+            meter,
         }
     }
-}
 
-impl Default for Meters {
-    fn default() -> Self {
-        Self::new()
+    /// For what else this room measures.
+    pub fn meter(&self) -> &Meter {
+        &self.meter
     }
 }
 

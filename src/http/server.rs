@@ -4,7 +4,6 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::Request;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -15,8 +14,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
-use super::linger;
 use super::observe::Peer;
+use super::{App, linger};
 use crate::telemetry::{Complaint, Outage};
 
 /// How long a client may take to send a request's headers, and how long an idle connection is kept: longer
@@ -26,12 +25,17 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 const HEADER_BYTES: usize = 32 * 1024;
 
 /// Serves until `stop`, then finishes the requests in hand, for `grace` at the longest.
-pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, grace: Duration) {
+pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken, grace: Duration) {
+    let App { routes: app, mut slots } = app;
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES);
     let connections = GracefulShutdown::new();
     let mut outage = Outage::default();
     loop {
+        let permit = tokio::select! {
+            () = stop.cancelled() => break,
+            permit = slots.free() => permit,
+        };
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
@@ -61,6 +65,7 @@ pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, 
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a connection was gone before it began");
         }
+        let slot = slots.taken(permit);
         let app = app.clone();
         let service = tower::service_fn(move |request: Request<Incoming>| {
             let app = app.clone();
@@ -72,6 +77,7 @@ pub async fn serve(listener: TcpListener, app: Router, stop: CancellationToken, 
         let connection = http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = connections.watch(connection);
         tokio::spawn(async move {
+            let _slot = slot;
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "connection ended early");
             }

@@ -51,6 +51,14 @@ pub static HTTP_SERVER_ACTIVE_REQUESTS: Own = Own {
     attributes: &["http.request.method", "url.scheme"],
 };
 
+pub static HTTP_CONNECTIONS: Own = Own {
+    name: "em_metrics.http.connections",
+    kind: Kind::UpDownCounter,
+    unit: "{connection}",
+    help: "Open connections of callers.",
+    attributes: &[],
+};
+
 pub static WRITER_QUEUE_LENGTH: Own = Own {
     name: "em_metrics.writer.queue.length",
     kind: Kind::Gauge,
@@ -101,9 +109,10 @@ pub static EXPORT_DURATION: Own = Own {
     attributes: &["outcome"],
 };
 
-pub static ALL: [&Own; 8] = [
+pub static ALL: [&Own; 9] = [
     &HTTP_SERVER_REQUEST_DURATION,
     &HTTP_SERVER_ACTIVE_REQUESTS,
+    &HTTP_CONNECTIONS,
     &WRITER_QUEUE_LENGTH,
     &WRITER_BATCH_SIZE,
     &WRITER_COMMIT_DURATION,
@@ -118,8 +127,8 @@ impl Own {
         self.counter_of(&global::meter(SCOPE))
     }
 
-    pub fn up_down_counter(&self) -> UpDownCounter<i64> {
-        global::meter(SCOPE).i64_up_down_counter(self.name).with_unit(self.unit).with_description(self.help).build()
+    pub fn up_down_counter_of(&self, meter: &Meter) -> UpDownCounter<i64> {
+        meter.i64_up_down_counter(self.name).with_unit(self.unit).with_description(self.help).build()
     }
 
     pub fn gauge(&self) -> Gauge<u64> {

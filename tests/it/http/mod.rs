@@ -10,6 +10,7 @@ mod incidents;
 mod metrics;
 mod observe;
 mod openapi;
+mod own_metrics;
 mod service;
 mod teams;
 
