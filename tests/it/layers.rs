@@ -24,6 +24,9 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
         &["domain", "metrics", "dora", "storage", "config", "telemetry", "ingest", "report", "auth", "export", "http"],
         &["clap"],
     ),
+    // the two roots: one only lists the rooms, the other only begins
+    ("lib", &[], &[]),
+    ("main", &["cli"], &[]),
 ];
 
 /// Known in a second room for a reason: cli is the client of the API and puts the rooms together, traces go out
@@ -42,8 +45,7 @@ fn arrows_only_go_down() {
             let text = std::fs::read_to_string(&file).unwrap();
             let shown = file.strip_prefix(&source).unwrap().display().to_string();
             for (other, _, only_there) in ROOMS {
-                let used = text.contains(&format!("crate::{other}")) || uses_in_braces(&text, other);
-                if used && other != room && !may_use.contains(other) {
+                if uses(&text, depth(&source, &file), other) && other != room && !may_use.contains(other) {
                     wrong.push(format!("{shown} uses {other}"));
                 }
                 for krate in *only_there {
@@ -59,12 +61,64 @@ fn arrows_only_go_down() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Whether `use crate::{a, room::x}` names the room.
-fn uses_in_braces(text: &str, room: &str) -> bool {
-    text.split("crate::{").skip(1).any(|rest| {
-        let inside = rest.split("};").next().unwrap_or_default();
-        inside.split([',', '{', '}', '\n', ' ']).any(|word| word == room || word.starts_with(&format!("{room}::")))
+#[test]
+fn every_spelling_of_a_use_is_seen() {
+    for (text, depth) in [
+        ("use crate::storage::Store;", 2),
+        ("fn f(s: &crate::storage::Store) {}", 2),
+        ("use crate::{\n    auth, storage::{Store, Tx},\n};", 2),
+        ("use em_metrics::storage::Store;", 0),
+        ("use super::storage::Store;", 1),
+        ("use super::super::storage::Store;", 2),
+        ("use super::super::{auth, storage};", 2),
+        ("use super::super::super::storage::Store;", 3),
+        ("mod tests {\n    use super::super::super::storage::Store;\n}", 2),
+    ] {
+        assert!(uses(text, depth, "storage"), "{text}");
+    }
+    for (text, depth) in [
+        ("use super::storage::Store;", 2),
+        ("use super::super::storage::Store;", 3),
+        ("use super::super::storage_like::Store;", 2),
+        ("use crate::config::storage;", 2),
+        ("the filter em_metrics::storage=debug", 2),
+        ("use super::super::{auth, Storage};", 2),
+    ] {
+        assert!(!uses(text, depth, "storage"), "{text}");
+    }
+}
+
+/// Whether a file, so many modules below the root, names the room.
+fn uses(text: &str, depth: usize, room: &str) -> bool {
+    // the program is a crate of its own, beside the library
+    let library = if depth == 0 { "em_metrics::" } else { "crate::" };
+    text.split(library).skip(1).chain(after_supers(text, depth)).any(|rest| {
+        let Some(inside) = rest.strip_prefix('{') else { return is_name(rest, room) };
+        let inside = inside.split("};").next().unwrap_or_default();
+        inside.split([',', '{', '}', '\n', ' ']).any(|word| is_name(word, room))
     })
+}
+
+fn is_name(text: &str, room: &str) -> bool {
+    text.strip_prefix(room).is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+}
+
+/// What follows each chain of `super::` that leads to the root; tests within the file are one module further down.
+fn after_supers(text: &str, depth: usize) -> impl Iterator<Item = &str> {
+    let ends = text.match_indices("super::").map(|(at, found)| &text[at + found.len()..]);
+    let ends = ends.filter(|rest| !rest.starts_with("super::"));
+    ends.filter(move |rest| {
+        let chain = &text[..text.len() - rest.len()];
+        let length = std::iter::successors(Some(chain), |chain| chain.strip_suffix("super::")).count() - 1;
+        length >= depth
+    })
+}
+
+/// How many modules are above what the file declares: 0 for the program, 1 for a room, 2 for a file in its folder.
+fn depth(source: &Path, file: &Path) -> usize {
+    let below = file.strip_prefix(source).unwrap();
+    let is_above = below.file_name().is_some_and(|name| name == "mod.rs" || name == "main.rs");
+    below.components().count() - usize::from(is_above)
 }
 
 /// Whether code (not a comment) names the crate.
