@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::AppState;
 use super::access::{Reader, Writer};
-use super::error::{Document, Problem};
+use super::error::Problem;
 use super::extract::{Json, PathId, Query};
 use super::resource::{Base, ListParams, Listing, ambiguous, created, new_id, or_absent, required, seconds, target};
 use crate::domain::deployment::{Change, Command, Details, KIND, Status};
@@ -169,9 +169,6 @@ pub struct StartDeployment {
     responses(
         (status = 201, body = View, headers(("Location" = String, description = "where the deployment can be read"))),
         (status = 200, description = "it was known already", body = View),
-        (status = 400, body = Document), (status = 401, body = Document), (status = 403, body = Document),
-        (status = 409, body = Document), (status = 413, body = Document), (status = 415, body = Document),
-        (status = 422, body = Document), (status = 503, body = Document),
     ))]
 async fn create_deployment(
     Writer(identity): Writer,
@@ -253,9 +250,6 @@ pub struct DeployedDeployment {
         (status = 201, description = "it was made by this call", body = View,
             headers(("Location" = String, description = "where the deployment can be read"))),
         (status = 200, body = View),
-        (status = 400, body = Document), (status = 401, body = Document), (status = 403, body = Document),
-        (status = 404, body = Document), (status = 409, body = Document), (status = 413, body = Document),
-        (status = 415, body = Document), (status = 422, body = Document), (status = 503, body = Document),
     ))]
 async fn deployed_deployment(
     Writer(identity): Writer,
@@ -298,12 +292,7 @@ pub struct FailedDeployment {
 /// Record that a deployment failed before it reached users.
 #[utoipa::path(post, path = "/deployments/{id}/failed", tag = "deployments", request_body = FailedDeployment,
     params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
-    responses(
-        (status = 200, body = View), (status = 400, body = Document), (status = 401, body = Document),
-        (status = 403, body = Document), (status = 404, body = Document), (status = 409, body = Document),
-        (status = 413, body = Document), (status = 415, body = Document), (status = 422, body = Document),
-        (status = 503, body = Document),
-    ))]
+    responses((status = 200, body = View)))]
 async fn failed_deployment(
     writer: Writer,
     State(state): State<AppState>,
@@ -330,12 +319,7 @@ pub struct RolledBackDeployment {
 /// Record that a deployed deployment was taken back.
 #[utoipa::path(post, path = "/deployments/{id}/rolled-back", tag = "deployments", request_body = RolledBackDeployment,
     params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
-    responses(
-        (status = 200, body = View), (status = 400, body = Document), (status = 401, body = Document),
-        (status = 403, body = Document), (status = 404, body = Document), (status = 409, body = Document),
-        (status = 413, body = Document), (status = 415, body = Document), (status = 422, body = Document),
-        (status = 503, body = Document),
-    ))]
+    responses((status = 200, body = View)))]
 async fn rolled_back_deployment(
     writer: Writer,
     State(state): State<AppState>,
@@ -368,7 +352,6 @@ async fn ended(
     params(ListParams, ("status" = Option<Vec<String>>, Query, description = "started, deployed, failed, rolled_back; may repeat")),
     responses(
         (status = 200, body = Vec<View>, headers(("Link" = String, description = "rel=\"next\": the next page"))),
-        (status = 400, body = Document), (status = 401, body = Document), (status = 503, body = Document),
     ))]
 async fn list_deployments(
     _: Reader,
@@ -389,10 +372,7 @@ async fn list_deployments(
 /// Read one deployment.
 #[utoipa::path(get, path = "/deployments/{id}", tag = "deployments",
     params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
-    responses(
-        (status = 200, body = View), (status = 400, body = Document), (status = 401, body = Document),
-        (status = 404, body = Document), (status = 409, body = Document), (status = 503, body = Document),
-    ))]
+    responses((status = 200, body = View)))]
 async fn get_deployment(
     _: Reader,
     State(state): State<AppState>,

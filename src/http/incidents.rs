@@ -8,7 +8,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::AppState;
 use super::access::{Reader, Writer};
-use super::error::{Document, Problem};
+use super::error::Problem;
 use super::extract::{Json, PathId, Query};
 use super::resource::{Base, ListParams, Listing, ambiguous, created, new_id, or_absent, required, seconds, target};
 use crate::domain::incident::{Change, Command, KIND, Opening};
@@ -134,9 +134,6 @@ pub struct OpenIncident {
     responses(
         (status = 201, body = View, headers(("Location" = String, description = "where the incident can be read"))),
         (status = 200, description = "it was known already", body = View),
-        (status = 400, body = Document), (status = 401, body = Document), (status = 403, body = Document),
-        (status = 409, body = Document), (status = 413, body = Document), (status = 415, body = Document),
-        (status = 422, body = Document), (status = 503, body = Document),
     ))]
 async fn create_incident(
     Writer(identity): Writer,
@@ -176,12 +173,7 @@ pub struct IncidentDate {
 /// Record that service is restored.
 #[utoipa::path(post, path = "/incidents/{id}/restored", tag = "incidents", request_body = IncidentDate,
     params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
-    responses(
-        (status = 200, body = View), (status = 400, body = Document), (status = 401, body = Document),
-        (status = 403, body = Document), (status = 404, body = Document), (status = 409, body = Document),
-        (status = 413, body = Document), (status = 415, body = Document), (status = 422, body = Document),
-        (status = 503, body = Document),
-    ))]
+    responses((status = 200, body = View)))]
 async fn restored_incident(
     writer: Writer,
     State(state): State<AppState>,
@@ -196,12 +188,7 @@ async fn restored_incident(
 /// Record that the work on an incident is finished. Also restores it if it was not.
 #[utoipa::path(post, path = "/incidents/{id}/finished", tag = "incidents", request_body = IncidentDate,
     params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
-    responses(
-        (status = 200, body = View), (status = 400, body = Document), (status = 401, body = Document),
-        (status = 403, body = Document), (status = 404, body = Document), (status = 409, body = Document),
-        (status = 413, body = Document), (status = 415, body = Document), (status = 422, body = Document),
-        (status = 503, body = Document),
-    ))]
+    responses((status = 200, body = View)))]
 async fn finished_incident(
     writer: Writer,
     State(state): State<AppState>,
@@ -235,7 +222,6 @@ async fn moved_on(
         ("filter" = Option<String>, Query, description = "another name of type")),
     responses(
         (status = 200, body = Vec<View>, headers(("Link" = String, description = "rel=\"next\": the next page"))),
-        (status = 400, body = Document), (status = 401, body = Document), (status = 503, body = Document),
     ))]
 async fn list_incidents(
     _: Reader,
@@ -266,10 +252,7 @@ fn incident_state(text: &str) -> Result<IncidentState, String> {
 /// Read one incident.
 #[utoipa::path(get, path = "/incidents/{id}", tag = "incidents",
     params(("id" = String, Path), ("project_id" = Option<String>, Query, description = "when several projects have the id")),
-    responses(
-        (status = 200, body = View), (status = 400, body = Document), (status = 401, body = Document),
-        (status = 404, body = Document), (status = 409, body = Document), (status = 503, body = Document),
-    ))]
+    responses((status = 200, body = View)))]
 async fn get_incident(
     _: Reader,
     State(state): State<AppState>,

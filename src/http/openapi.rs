@@ -27,7 +27,8 @@ pub fn base() -> OpenApi {
                     "Facts about deployments and incidents go in, exact DORA numbers come out. Times are RFC 3339 \
                      with an offset and come back in UTC. Errors are RFC 9457 problem documents. Whatever is \
                      answered with 2xx is on disk; whatever is not has left no trace. What is not HTTP (400), and a head \
-                     of more than 32 KiB or 100 headers (431), is answered with the status alone.",
+                     of more than 32 KiB or 100 headers (431), is answered with the status alone. \
+                     This description, `/docs`, `/health` and `/problems/{name}` are open without credentials.",
                 ))
                 .build(),
         )
@@ -55,9 +56,13 @@ pub fn finish(description: &mut OpenApi) {
                 let response = ResponseBuilder::new().content("application/json", Content::new(Some(schema)));
                 operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.build().into());
             };
-            add("500");
+            // the service's own routes have little in common and say it themselves
+            let of_facts = operation.tags.iter().flatten().all(|tag| tag != "service");
+            let of_one = if path.contains("{id}") { &["404", "409"][..] } else { &[] };
+            let failures = if of_facts { [&["400", "401", "503"], of_one].concat() } else { Vec::new() };
+            failures.into_iter().chain(["500"]).for_each(&mut add);
             if let Some(RefOr::T(body)) = &mut operation.request_body {
-                add("408");
+                ["403", "408", "409", "413", "415", "422"].into_iter().for_each(&mut add);
                 // about something that exists, an empty body says enough
                 body.required = Some(if path.contains("{id}") { Required::False } else { Required::True });
             }

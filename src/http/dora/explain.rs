@@ -11,7 +11,7 @@ use crate::domain::{Name, Timestamp, abridged};
 use crate::dora::explain::{After, Line, Metric, Subject};
 use crate::http::AppState;
 use crate::http::access::Reader;
-use crate::http::error::{Document, Problem};
+use crate::http::error::Problem;
 use crate::http::extract::Query;
 use crate::http::resource::{Base, cursor, limit, required, seconds};
 use crate::report;
@@ -98,7 +98,6 @@ struct FactView {
 #[utoipa::path(get, path = "/dora/explain", tag = "answers", params(ExplainParams),
     responses(
         (status = 200, body = ExplainView, headers(("Link" = String, description = "rel=\"next\": the next page"))),
-        (status = 400, body = Document), (status = 401, body = Document), (status = 503, body = Document),
     ))]
 pub async fn explain_dora(
     _: Reader,

@@ -12,7 +12,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::AppState;
 use super::access::Reader;
-use super::error::{Document, Problem};
+use super::error::Problem;
 use super::extract::Query;
 use crate::dora::TooWide;
 use crate::report::{self, Error};
@@ -28,10 +28,7 @@ pub fn router() -> OpenApiRouter<AppState> {
 /// By event time, from the facts as they are now: late and corrected ones are in the right place. What cannot
 /// be known (a median of nothing, a share of nothing) is `null`. With `Accept: text/csv` as `/dora.csv`.
 #[utoipa::path(get, path = "/dora", tag = "answers", params(DoraParams),
-    responses(
-        (status = 200, body = DoraView), (status = 400, body = Document), (status = 401, body = Document),
-        (status = 503, body = Document),
-    ))]
+    responses((status = 200, body = DoraView)))]
 async fn get_dora(
     _: Reader,
     State(state): State<AppState>,
@@ -50,10 +47,7 @@ async fn get_dora(
 
 /// The same as a table: one row for each part of the window, with `group_by` one for each group and part.
 #[utoipa::path(get, path = "/dora.csv", tag = "answers", params(DoraParams),
-    responses(
-        (status = 200, body = String, content_type = "text/csv"), (status = 400, body = Document),
-        (status = 401, body = Document), (status = 503, body = Document),
-    ))]
+    responses((status = 200, body = String, content_type = "text/csv")))]
 async fn get_dora_csv(_: Reader, State(state): State<AppState>, mut query: Query) -> Result<Response, Problem> {
     let question = question::read(&mut query, &state)?;
     query.done()?;
