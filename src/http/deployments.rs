@@ -10,9 +10,9 @@ use super::AppState;
 use super::access::{Reader, Writer};
 use super::error::Problem;
 use super::extract::{Json, PathId, Query};
-use super::resource::{Base, ListParams, Listing, ambiguous, created, new_id, or_absent, required, seconds, target};
+use super::resource::{Base, ListParams, Listing, created, new_id, or_absent, required, seconds, target, the_one};
 use crate::domain::deployment::{Change, Command, Details, KIND, Status};
-use crate::domain::{Deployment, Name, Prose, Refusal, Timestamp};
+use crate::domain::{Deployment, Name, Prose, Timestamp};
 use crate::ingest::Accepted;
 
 pub fn router() -> OpenApiRouter<AppState> {
@@ -381,9 +381,7 @@ async fn get_deployment(
 ) -> Result<axum::Json<View>, Problem> {
     let project_id = target(query, None)?;
     let facts = state.store.deployments_with_id(&id, project_id.as_ref()).await?;
-    if facts.len() > 1 {
-        return Err(ambiguous(KIND, id, facts.iter().map(|d| d.project_id.to_string()).collect()));
-    }
-    let found = views(&state, facts).await?.pop();
-    found.map(axum::Json).ok_or_else(|| Refusal::NotFound { kind: KIND, id, hint: None }.into())
+    let fact = the_one(KIND, id, facts, |fact| &fact.project_id)?;
+    let incidents = state.store.incident_ids(std::slice::from_ref(&fact)).await?;
+    Ok(axum::Json(View::new(fact, incidents.into_values().flatten().collect())))
 }

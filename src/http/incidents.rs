@@ -10,9 +10,9 @@ use super::AppState;
 use super::access::{Reader, Writer};
 use super::error::Problem;
 use super::extract::{Json, PathId, Query};
-use super::resource::{Base, ListParams, Listing, ambiguous, created, new_id, or_absent, required, seconds, target};
+use super::resource::{Base, ListParams, Listing, created, new_id, or_absent, required, seconds, target, the_one};
 use crate::domain::incident::{Change, Command, KIND, Opening};
-use crate::domain::{Incident, Name, Prose, Refusal, Timestamp, abridged};
+use crate::domain::{Incident, Name, Prose, Timestamp, abridged};
 use crate::ingest::Accepted;
 use crate::storage::IncidentState;
 
@@ -260,10 +260,6 @@ async fn get_incident(
     query: Query,
 ) -> Result<axum::Json<View>, Problem> {
     let project_id = target(query, None)?;
-    let mut facts = state.store.incidents_with_id(&id, project_id.as_ref()).await?;
-    if facts.len() > 1 {
-        return Err(ambiguous(KIND, id, facts.iter().map(|i| i.project_id.to_string()).collect()));
-    }
-    let found = facts.pop().map(|fact| axum::Json(fact.into()));
-    found.ok_or_else(|| Refusal::NotFound { kind: KIND, id, hint: None }.into())
+    let facts = state.store.incidents_with_id(&id, project_id.as_ref()).await?;
+    Ok(axum::Json(the_one(KIND, id, facts, |fact| &fact.project_id)?.into()))
 }

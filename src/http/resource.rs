@@ -64,10 +64,20 @@ pub fn required<const N: usize>(fields: [(&'static str, bool); N]) -> Problem {
     Problem::fields(&error::INVALID, missing.map(|(pointer, _)| FieldProblem::new(pointer, "required")).collect())
 }
 
-pub fn ambiguous(kind: &'static str, id: Name, mut projects: Vec<String>) -> Problem {
-    projects.sort();
-    projects.truncate(20);
-    Refusal::Ambiguous { kind, id, projects }.into()
+/// The one fact that has the id.
+pub fn the_one<T>(
+    kind: &'static str,
+    id: Name,
+    mut found: Vec<T>,
+    project_id: impl Fn(&T) -> &Name,
+) -> Result<T, Refusal> {
+    if found.len() > 1 {
+        let mut projects: Vec<_> = found.iter().map(|fact| project_id(fact).to_string()).collect();
+        projects.sort();
+        projects.truncate(20);
+        return Err(Refusal::Ambiguous { kind, id, projects });
+    }
+    found.pop().ok_or(Refusal::NotFound { kind, id, hint: None })
 }
 
 /// The address as it was asked for: links keep the prefix that the caller uses.
