@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::domain::{Name, Timestamp};
 use crate::dora::explain::Metric;
-use crate::dora::{Answer, Calendar, Keys, keys};
+use crate::dora::{Answer, Calendar, Keys, enough, keys};
 use crate::report::{GroupBy, Question, Report};
 
 /// The answers for a window.
@@ -107,6 +107,8 @@ pub struct DeploymentFrequency {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Durations {
     n: u64,
+    /// Whether `n` is at least 6. With fewer, a median says little: show it as "not enough data".
+    enough: bool,
     median_seconds: Option<f64>,
     p75_seconds: Option<f64>,
     p90_seconds: Option<f64>,
@@ -118,6 +120,8 @@ pub struct Durations {
 pub struct ChangeFailureRate {
     failed: u64,
     deployments: u64,
+    /// Whether `deployments` is at least 20. With fewer, a ratio says little: show it as "not enough data".
+    enough: bool,
     ratio: Option<f64>,
     /// The 95 % Wilson score interval: low, high.
     interval95: Option<[f64; 2]>,
@@ -131,6 +135,8 @@ pub struct RecoveryTime {
     n: u64,
     /// Not yet recovered.
     open: u64,
+    /// Whether `n` is at least 6. With fewer, a median says little: show it as "not enough data".
+    enough: bool,
     median_seconds: Option<f64>,
     p75_seconds: Option<f64>,
     p90_seconds: Option<f64>,
@@ -142,6 +148,8 @@ pub struct RecoveryTime {
 pub struct ReworkRate {
     unplanned: u64,
     deployments: u64,
+    /// Whether `deployments` is at least 20. With fewer, a ratio says little: show it as "not enough data".
+    enough: bool,
     ratio: Option<f64>,
     interval95: Option<[f64; 2]>,
 }
@@ -160,6 +168,8 @@ pub struct Incidents {
 pub struct Pipelines {
     failed: u64,
     deployed: u64,
+    /// Whether `failed` + `deployed` is at least 20. With fewer, a ratio says little: show it as "not enough data".
+    enough: bool,
     ratio: Option<f64>,
     interval95: Option<[f64; 2]>,
 }
@@ -259,12 +269,14 @@ impl From<Keys> for Blocks {
             change_failure_rate: ChangeFailureRate {
                 failed: failure.failed,
                 deployments: failure.deployments,
+                enough: enough::for_share(failure.deployments),
                 ratio: failure.share.ratio,
                 interval95: failure.share.interval95,
             },
             failed_deployment_recovery_time: RecoveryTime {
                 n: recovery.n,
                 open: keys.failed_deployment_recovery_time.open,
+                enough: recovery.enough,
                 median_seconds: recovery.median_seconds,
                 p75_seconds: recovery.p75_seconds,
                 p90_seconds: recovery.p90_seconds,
@@ -273,6 +285,7 @@ impl From<Keys> for Blocks {
             deployment_rework_rate: ReworkRate {
                 unplanned: rework.unplanned,
                 deployments: rework.deployments,
+                enough: enough::for_share(rework.deployments),
                 ratio: rework.share.ratio,
                 interval95: rework.share.interval95,
             },
@@ -287,6 +300,7 @@ impl From<Keys> for Blocks {
             pipelines: Pipelines {
                 failed: pipelines.failed,
                 deployed: pipelines.deployed,
+                enough: enough::for_share(pipelines.failed + pipelines.deployed),
                 ratio: pipelines.share.ratio,
                 interval95: pipelines.share.interval95,
             },
@@ -297,6 +311,6 @@ impl From<Keys> for Blocks {
 impl From<keys::Durations> for Durations {
     fn from(durations: keys::Durations) -> Self {
         let keys::Durations { n, median_seconds, p75_seconds, p90_seconds, mean_seconds } = durations;
-        Self { n, median_seconds, p75_seconds, p90_seconds, mean_seconds }
+        Self { n, enough: enough::for_median(n), median_seconds, p75_seconds, p90_seconds, mean_seconds }
     }
 }

@@ -14,25 +14,25 @@ on_each_engine! {
     incidents_are_counted_by_their_own_times,
     a_window_is_half_open,
     deployment_days_are_counted_in_whole_weeks,
+    few_facts_are_not_enough,
 }
 
 const JUNE: &str = "from=2026-06-01&to=2026-06-15";
 
 async fn an_empty_window_has_counts_of_zero_and_nulls(engine: Engine) {
     let app = engine.app().await;
-    let durations =
-        json!({"n": 0, "median_seconds": null, "p75_seconds": null, "p90_seconds": null, "mean_seconds": null});
+    let durations = json!({"n": 0, "enough": false, "median_seconds": null, "p75_seconds": null, "p90_seconds": null, "mean_seconds": null});
     let empty = json!({
         "deployment_frequency":
             {"deployments": 0, "per_day": 0.0, "deployment_days": 0, "median_deployment_days_per_week": 0.0},
         "lead_time_for_changes": durations,
-        "change_failure_rate": {"failed": 0, "deployments": 0, "ratio": null, "interval95": null},
+        "change_failure_rate": {"failed": 0, "deployments": 0, "enough": false, "ratio": null, "interval95": null},
         "failed_deployment_recovery_time": crate::http::with(durations.clone(), json!({"open": 0})),
-        "deployment_rework_rate": {"unplanned": 0, "deployments": 0, "ratio": null, "interval95": null},
+        "deployment_rework_rate": {"unplanned": 0, "deployments": 0, "enough": false, "ratio": null, "interval95": null},
         "time_to_restore": durations,
         "time_to_detect": durations,
         "incidents": {"started": 0, "restored": 0, "finished": 0, "open": 0},
-        "pipelines": {"failed": 0, "deployed": 0, "ratio": null, "interval95": null},
+        "pipelines": {"failed": 0, "deployed": 0, "enough": false, "ratio": null, "interval95": null},
     });
     let asked = json!({
         "from": "2026-06-01T00:00:00Z", "to": "2026-06-15T00:00:00Z", "tz": "UTC", "environment": "production",
@@ -88,7 +88,7 @@ async fn every_block_says_what_the_facts_say(engine: Engine) {
     assert_eq!(
         answer["lead_time_for_changes"],
         // p75 = 4 h + 0.25 * 5 h, p90 = 4 h + 0.7 * 5 h
-        json!({"n": 4, "median_seconds": 10_800.0, "p75_seconds": 18_900.0, "p90_seconds": 27_000.0, "mean_seconds": 14_400.0})
+        json!({"n": 4, "enough": false, "median_seconds": 10_800.0, "p75_seconds": 18_900.0, "p90_seconds": 27_000.0, "mean_seconds": 14_400.0})
     );
     let failure = &answer["change_failure_rate"];
     assert_eq!((&failure["failed"], &failure["deployments"], &failure["ratio"]), (&json!(1), &json!(4), &json!(0.25)));
@@ -97,7 +97,7 @@ async fn every_block_says_what_the_facts_say(engine: Engine) {
     assert!((low - 0.0456).abs() < 5e-5 && (high - 0.6994).abs() < 5e-5, "{failure}");
     assert_eq!(
         answer["failed_deployment_recovery_time"],
-        json!({"n": 1, "open": 0, "median_seconds": 3600.0, "p75_seconds": 3600.0, "p90_seconds": 3600.0, "mean_seconds": 3600.0})
+        json!({"n": 1, "open": 0, "enough": false, "median_seconds": 3600.0, "p75_seconds": 3600.0, "p90_seconds": 3600.0, "mean_seconds": 3600.0})
     );
     assert_eq!(answer["deployment_rework_rate"]["unplanned"], 1);
     assert_eq!(answer["deployment_rework_rate"]["ratio"], 0.25);
@@ -123,7 +123,10 @@ async fn the_change_failure_rate_never_exceeds_one(engine: Engine) {
     assert_eq!(answer["change_failure_rate"]["interval95"][1], 1.0);
     // a window in which incidents start but nothing is deployed
     let later = dora(&app, "from=2026-06-02T10:30:00Z&to=2026-06-15").await;
-    assert_eq!(later["change_failure_rate"], json!({"failed": 0, "deployments": 0, "ratio": null, "interval95": null}));
+    assert_eq!(
+        later["change_failure_rate"],
+        json!({"failed": 0, "deployments": 0, "enough": false, "ratio": null, "interval95": null})
+    );
     assert_eq!(later["incidents"]["started"], 5);
 }
 
@@ -168,7 +171,7 @@ async fn recovery_ends_with_the_roll_back_or_the_last_incident(engine: Engine) {
     // 0, 1200, 2400, 10800 seconds
     assert_eq!(
         answer["failed_deployment_recovery_time"],
-        json!({"n": 4, "open": 1, "median_seconds": 1800.0, "p75_seconds": 4500.0, "p90_seconds": 8280.0, "mean_seconds": 3600.0})
+        json!({"n": 4, "open": 1, "enough": false, "median_seconds": 1800.0, "p75_seconds": 4500.0, "p90_seconds": 8280.0, "mean_seconds": 3600.0})
     );
 }
 
@@ -256,4 +259,31 @@ async fn deployment_days_are_counted_in_whole_weeks(engine: Engine) {
     assert_eq!(answer["median_deployment_days_per_week"], 2.0);
     let short = dora(&app, "from=2026-06-02&to=2026-06-08").await["deployment_frequency"].clone();
     assert_eq!(short["median_deployment_days_per_week"], json!(null), "six days are no week");
+}
+
+async fn few_facts_are_not_enough(engine: Engine) {
+    let app = engine.app().await;
+    let at = |n: i32| format!("2026-06-02T10:00:{n:02}Z");
+    let enough = async |block: &str| dora(&app, JUNE).await[block]["enough"] == true;
+    for n in 0..19 {
+        if n == 5 {
+            assert!(!enough("lead_time_for_changes").await, "five durations");
+        }
+        tell(&app, [deployed(&n.to_string(), &at(n), json!({}))]).await;
+    }
+    for block in ["change_failure_rate", "deployment_rework_rate", "pipelines"] {
+        assert!(!enough(block).await, "{block}: nineteen deployments");
+    }
+    tell(&app, [deployed("19", &at(19), json!({}))]).await;
+    for block in ["lead_time_for_changes", "change_failure_rate", "deployment_rework_rate", "pipelines"] {
+        assert!(enough(block).await, "{block}");
+    }
+    for n in 0..6 {
+        assert!(!enough("time_to_restore").await && !enough("failed_deployment_recovery_time").await, "{n}");
+        let id = n.to_string();
+        tell(&app, [incident(&id, &at(n), json!({"deployment_id": id, "restored_at": "2026-06-03T10:00:00Z"}))]).await;
+    }
+    for block in ["time_to_restore", "time_to_detect", "failed_deployment_recovery_time"] {
+        assert!(enough(block).await, "{block}");
+    }
 }
