@@ -5,15 +5,18 @@ pub mod enough;
 pub mod explain;
 mod facts;
 pub mod keys;
+mod measure;
 #[cfg(test)]
 mod naive_tests;
 mod stats;
 mod tally;
+pub mod trend;
 mod window;
 #[cfg(test)]
 mod window_tests;
 
 pub use facts::{Deployment, Incident, Linked, Reached, Recovery};
 pub use keys::Keys;
+pub use measure::Measure;
 pub use tally::{Answer, MAX_CELLS, Tally, TooMany};
 pub use window::{Calendar, Interval, MAX_BUCKETS, MAX_YEARS, Span, TooWide, Zone};

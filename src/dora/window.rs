@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::str::FromStr as _;
 
-use chrono::{DateTime, Datelike as _, Days, MappedLocalTime, NaiveDate, NaiveDateTime, TimeZone as _, Weekday};
+use chrono::{
+    DateTime, Datelike as _, Days, MappedLocalTime, Months, NaiveDate, NaiveDateTime, TimeZone as _, Weekday,
+};
 use chrono_tz::{GapInfo, Tz};
 
 use crate::domain::{Timestamp, abridged};
@@ -34,6 +36,16 @@ pub enum Interval {
     /// From Monday (ISO 8601).
     Week,
     Month,
+}
+
+impl Interval {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        }
+    }
 }
 
 /// Why a window is not answered.
@@ -70,6 +82,20 @@ impl Zone {
         before.and_then(Timestamp::from_micros).unwrap_or(Timestamp::EPOCH)
     }
 
+    /// Where the day, week or month begins that is `back` before the one that an instant lies in.
+    pub fn start_of_part(self, at: Timestamp, interval: Interval, back: u32) -> Timestamp {
+        let today = self.local(at.micros()).date();
+        let start = match interval {
+            Interval::Day => today.checked_sub_days(Days::new(back.into())),
+            Interval::Week => {
+                let days = u64::from(today.weekday().num_days_from_monday()) + 7 * u64::from(back);
+                today.checked_sub_days(Days::new(days))
+            }
+            Interval::Month => today.with_day(1).and_then(|first| first.checked_sub_months(Months::new(back))),
+        };
+        start.and_then(|day| Timestamp::from_micros(self.start_of(day))).unwrap_or(Timestamp::EPOCH)
+    }
+
     fn local(self, micros: i64) -> NaiveDateTime {
         let utc = DateTime::from_timestamp_micros(micros).unwrap_or_default();
         utc.with_timezone(&self.0).naive_local()
@@ -93,6 +119,26 @@ impl Zone {
 impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0.name())
+    }
+}
+
+impl Span {
+    /// The window just before, as long as this one: of whole months as many months, of others as long by the
+    /// clock on the wall, so that days stay whole when a day has 23 hours. `None`: it would begin before 1970.
+    pub fn before(self) -> Option<Self> {
+        let zone = self.zone;
+        let (from, to) = (zone.local(self.from.micros()), zone.local(self.to.micros()));
+        let begins_month = |at| zone.start_of_part(at, Interval::Month, 0) == at;
+        let start = if begins_month(self.from) && begins_month(self.to) {
+            let months = 12 * (to.year() - from.year()) + to.month().cast_signed() - from.month().cast_signed();
+            from.checked_sub_months(Months::new(months.unsigned_abs()))
+        } else {
+            from.checked_sub_signed(to - from)
+        };
+        let start = zone.first_instant(start?);
+        // within the hour that clocks show twice, the wall says nothing
+        let start = if start < self.from.micros() { start } else { 2 * self.from.micros() - self.to.micros() };
+        Some(Self { from: Timestamp::from_micros(start)?, to: self.from, zone })
     }
 }
 
@@ -163,6 +209,12 @@ impl Calendar {
             start = end;
         }
         Ok(Self { span, buckets, days, weeks })
+    }
+
+    /// Whether a part is a whole day, week or month.
+    pub fn is_whole(&self, bucket: Bucket, interval: Interval) -> bool {
+        let edge = |at| self.span.zone.start_of_part(at, interval, 0) == at;
+        bucket.start < bucket.end && edge(bucket.start) && edge(bucket.end)
     }
 
     /// The part that an instant lies in; those before the window count to the first, those behind it to the last.

@@ -166,3 +166,54 @@ fn days_before_keeps_the_time_of_day() {
     assert_eq!(berlin.days_before(time("2026-03-30T00:30:00Z"), 1), time("2026-03-29T01:00:00Z"));
     assert_eq!(berlin.days_before(time("1970-01-02T00:00:00Z"), 30), Timestamp::EPOCH);
 }
+
+fn span(zone_name: &str, from: &str, to: &str) -> Span {
+    calendar(zone_name, from, to, Interval::Day).span
+}
+
+#[test]
+fn the_window_before_is_as_long_by_the_calendar() {
+    let before = |zone, from, to| {
+        let span = span(zone, from, to);
+        let before = span.before().unwrap();
+        assert_eq!(before.to, span.from);
+        before.from.to_string()
+    };
+    // a month, a quarter, a year; in February there are 28 days
+    assert_eq!(before("UTC", "2026-03-01", "2026-04-01"), "2026-02-01T00:00:00Z");
+    assert_eq!(before("UTC", "2026-01-01", "2026-04-01"), "2025-10-01T00:00:00Z");
+    assert_eq!(before("UTC", "2024-01-01", "2025-01-01"), "2023-01-01T00:00:00Z");
+    // whole days, over a change of clocks
+    assert_eq!(before("Europe/Berlin", "2026-04-06", "2026-04-13"), "2026-03-29T22:00:00Z");
+    assert_eq!(before("Europe/Berlin", "2026-03-30", "2026-04-06"), "2026-03-22T23:00:00Z");
+    // until noon: from noon, by the clock on the wall
+    assert_eq!(before("Europe/Berlin", "2026-03-30", "2026-04-01T10:00:00Z"), "2026-03-27T11:00:00Z");
+    // ten minutes of the hour that was there twice
+    assert_eq!(before("Europe/Berlin", "2026-10-25T00:55:00Z", "2026-10-25T01:05:00Z"), "2026-10-25T00:45:00Z");
+    assert_eq!(span("UTC", "1970-01-02", "1970-01-10").before(), None);
+}
+
+#[test]
+fn a_part_that_the_window_cuts_is_not_whole() {
+    let whole = |from, to, interval| {
+        let calendar = calendar("Europe/Berlin", from, to, interval);
+        calendar.buckets.iter().map(|bucket| calendar.is_whole(*bucket, interval)).collect::<Vec<_>>()
+    };
+    assert_eq!(whole("2026-03-25", "2026-04-06", Interval::Week), [false, true]);
+    assert_eq!(whole("2026-03-23", "2026-04-07", Interval::Week), [true, true, false]);
+    assert_eq!(whole("2026-03-01", "2026-04-01", Interval::Month), [true]);
+    assert_eq!(whole("2026-03-28", "2026-03-30T10:00:00Z", Interval::Day), [true, true, false]);
+    assert_eq!(whole("2026-03-28", "2026-03-28", Interval::Day), [false], "nothing is not a day");
+}
+
+#[test]
+fn parts_begin_where_the_calendar_says() {
+    let start = |at, interval, back| zone("Europe/Berlin").start_of_part(time(at), interval, back).to_string();
+    // a Wednesday
+    let at = "2026-04-01T12:00:00Z";
+    assert_eq!(start(at, Interval::Day, 0), "2026-03-31T22:00:00Z");
+    assert_eq!(start(at, Interval::Week, 0), "2026-03-29T22:00:00Z");
+    assert_eq!(start(at, Interval::Week, 1), "2026-03-22T23:00:00Z");
+    assert_eq!(start(at, Interval::Month, 2), "2026-01-31T23:00:00Z");
+    assert_eq!(start(at, Interval::Month, 12 * 200), "1970-01-01T00:00:00Z", "as far as there is time");
+}

@@ -3,6 +3,7 @@
 mod csv;
 mod explain;
 mod question;
+mod trend;
 mod view;
 
 use axum::extract::State;
@@ -20,7 +21,11 @@ use question::DoraParams;
 use view::DoraView;
 
 pub fn router() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get_dora)).routes(routes!(get_dora_csv)).routes(routes!(explain::explain_dora))
+    OpenApiRouter::new()
+        .routes(routes!(get_dora))
+        .routes(routes!(get_dora_csv))
+        .routes(routes!(explain::explain_dora))
+        .routes(routes!(trend::get_dora_trend))
 }
 
 /// The DORA metrics and their kin, exactly, for a window of time.

@@ -39,13 +39,29 @@ pub struct DoraParams {
 pub fn read(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
     let interval = query.one("interval", interval)?.flatten();
     let group_by = query.one("group_by", group_by)?;
-    let question = read_window(query, state)?;
+    let question = read_window(query, state, thirty_days)?;
     Ok(with_default_environment(Question { interval, group_by, ..question }, state))
 }
 
 /// Those of a question about one window as a whole.
 pub fn read_plain(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
-    Ok(with_default_environment(read_window(query, state)?, state))
+    Ok(with_default_environment(read_window(query, state, thirty_days)?, state))
+}
+
+/// Those of a question about a window in parts, of which by default some whole ones are looked at. It ends now
+/// at the latest: what has not happened yet is not less than what has.
+pub fn read_past(query: &mut Query, state: &AppState, default_parts: fn(Interval) -> u32) -> Result<Question, Problem> {
+    let interval = query.one("interval", part)?.unwrap_or(Interval::Week);
+    let default_start = |zone: Zone, end: Timestamp| {
+        let end = end.min(state.clock.now());
+        zone.start_of_part(end, interval, default_parts(interval))
+    };
+    let question = read_window(query, state, default_start)?;
+    let span = Span { to: question.span.to.min(state.clock.now()), ..question.span };
+    if span.from >= span.to {
+        return Err(Problem::field("/from", format!("there is no time between {} and {}", span.from, span.to)));
+    }
+    Ok(with_default_environment(Question { interval: Some(interval), span, ..question }, state))
 }
 
 fn with_default_environment(mut question: Question, state: &AppState) -> Question {
@@ -55,20 +71,34 @@ fn with_default_environment(mut question: Question, state: &AppState) -> Questio
     question
 }
 
-fn read_window(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
+fn read_window(
+    query: &mut Query,
+    state: &AppState,
+    default_start: impl Fn(Zone, Timestamp) -> Timestamp,
+) -> Result<Question, Problem> {
     // an unescaped + arrives as a space
     let zone = query.one("tz", |text| Zone::parse(&text.replace(' ', "+")))?.unwrap_or(Zone::UTC);
     let edge = |text: &str| if text.len() == 10 { zone.midnight(text) } else { time(text) };
     let (from, to) = (query.one("from", edge)?, query.one("to", edge)?);
-    let span = span(from, to, zone, state.clock.now())?;
+    let span = span(from, to, zone, state.clock.now(), default_start)?;
     let [projects, teams, environments] =
         [names(query, "project_id")?, names(query, "team_id")?, names(query, "environment")?];
     Ok(Question { span, interval: None, projects, teams, environments, group_by: None })
 }
 
-fn span(from: Option<Timestamp>, to: Option<Timestamp>, zone: Zone, now: Timestamp) -> Result<Span, Problem> {
+fn thirty_days(zone: Zone, end: Timestamp) -> Timestamp {
+    zone.days_before(end, DEFAULT_DAYS)
+}
+
+fn span(
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+    zone: Zone,
+    now: Timestamp,
+    default_start: impl Fn(Zone, Timestamp) -> Timestamp,
+) -> Result<Span, Problem> {
     let end = to.unwrap_or(now);
-    let start = from.unwrap_or_else(|| zone.days_before(end, DEFAULT_DAYS));
+    let start = from.unwrap_or_else(|| default_start(zone, end));
     if start > end {
         let end_is = if to.is_some() { "to" } else { "now, which is the default of to," };
         return Err(Problem::field("/from", format!("{start} is after {end_is} {end}")));
@@ -84,13 +114,15 @@ fn names(query: &mut Query, parameter: &'static str) -> Result<Vec<Name>, Proble
 }
 
 fn interval(text: &str) -> Result<Option<Interval>, String> {
-    match text {
-        "none" => Ok(None),
-        "day" => Ok(Some(Interval::Day)),
-        "week" => Ok(Some(Interval::Week)),
-        "month" => Ok(Some(Interval::Month)),
-        _ => Err(format!("expected none, day, week or month, got {:?}", abridged(text))),
+    if text == "none" {
+        return Ok(None);
     }
+    part(text).map(Some).map_err(|_| format!("expected none, day, week or month, got {:?}", abridged(text)))
+}
+
+fn part(text: &str) -> Result<Interval, String> {
+    let known = [Interval::Day, Interval::Week, Interval::Month].into_iter().find(|interval| interval.name() == text);
+    known.ok_or_else(|| format!("expected day, week or month, got {:?}", abridged(text)))
 }
 
 fn group_by(text: &str) -> Result<GroupBy, String> {

@@ -78,6 +78,7 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
     GET /dora get_dora
     GET /dora.csv get_dora_csv
     GET /dora/explain explain_dora
+    GET /dora/trend get_dora_trend
     GET /health get_health
     GET /health/live get_liveness
     GET /health/ready get_readiness
@@ -104,7 +105,7 @@ async fn every_described_path_answers_at_both_places(engine: Engine) {
     app.post("/incidents", json!({"id": "conflict", "project_id": "shop"})).await.expect(201);
     for Operation { method, path, .. } in operations(&app).await {
         let mut path = path.replace("{id}", "conflict").replace("{name}", "conflict");
-        if path == "/dora/explain" {
+        if path == "/dora/explain" || path == "/dora/trend" {
             path.push_str("?metric=incidents");
         }
         let expected = if method == "POST" { 400 } else { 200 };

@@ -6,6 +6,7 @@ mod groups;
 mod numbers;
 mod parameters;
 mod roads;
+mod trend;
 mod zones;
 
 use serde_json::{Value, json};
