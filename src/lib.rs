@@ -3,6 +3,7 @@
 //! | level | room | what it owns |
 //! | --- | --- | --- |
 //! | 0 | [`domain`] | what happened to a deployment, an incident: values and transitions, no I/O |
+//! | 0 | [`benchmarks`] | figures that others have published, with their source |
 //! | 0 | [`config`] | defaults < file < environment |
 //! | 1 | [`metrics`] | the catalogue of instruments and what moves them, pure |
 //! | 1 | [`dora`] | answers: exact numbers for a window, pure |
@@ -18,6 +19,7 @@
 //! Arrows only go down; `tests/it/layers.rs` holds this table.
 
 pub mod auth;
+pub mod benchmarks;
 pub mod cli;
 pub mod config;
 pub mod domain;

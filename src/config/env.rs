@@ -80,6 +80,21 @@ pub const VARIABLES: &[Variable] = &[
     ),
     row("EM_METRICS_LOG", "log.filter", Text, "info", "What is logged, for example `info,sqlx=warn`"),
     row("EM_METRICS_LOG_FORMAT", "log.format", Text, "text", "`text` or `json`"),
+    row(
+        "EM_METRICS_BENCHMARK_YEAR",
+        "benchmark.year",
+        Number,
+        "2025",
+        "Whose figures `/dora/benchmark` shows: `2025` or `2024`",
+    ),
+    row("EM_METRICS_BENCHMARK_INDUSTRY", "benchmark.industry", Text, "all", "One of that year's, such as `technology`"),
+    row(
+        "EM_METRICS_BENCHMARK_ORGANISATION_SIZE",
+        "benchmark.organisation_size",
+        Text,
+        "all",
+        "One of that year's, such as `fewer_than_500`",
+    ),
     row("OTEL_SERVICE_NAME", "otel.service_name", Text, "em_metrics", "The `service.name` of what is exported"),
     row(
         "DEPLOYMENT_ENVIRONMENT",

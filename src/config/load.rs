@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::error::{self, ConfigError, Problem};
 use super::otel_settings::OtelSettings;
 use super::{Auth, Config, Log, Server, Storage, TeamsSection, env, teams};
+use crate::benchmarks::{Choice, Unknown};
 use crate::domain::names::Name;
 
 /// The file's shape.
@@ -22,6 +23,7 @@ pub(super) struct Settings {
     pub(super) auth: Auth,
     pub(super) otel: OtelSettings,
     pub(super) log: Log,
+    pub(super) benchmark: Choice,
     pub(super) teams: TeamsSection,
 }
 
@@ -34,6 +36,7 @@ impl Default for Settings {
             auth: Auth::default(),
             otel: OtelSettings::default(),
             log: Log::default(),
+            benchmark: Choice::default(),
             teams: TeamsSection::default(),
         }
     }
@@ -98,6 +101,8 @@ fn checked(settings: Settings) -> Result<Config, Problem> {
     settings.storage.check()?;
     settings.auth.check()?;
     teams::check(&settings.teams)?;
+    let unknown = |Unknown { field, problem }| Problem::at(&format!("benchmark.{field}"), &problem);
+    let benchmark = settings.benchmark.find().map_err(unknown)?;
     Ok(Config {
         file: None,
         production_environment: settings.production_environment,
@@ -106,6 +111,7 @@ fn checked(settings: Settings) -> Result<Config, Problem> {
         auth: settings.auth,
         otel: settings.otel.resolve()?,
         log: settings.log,
+        benchmark,
         teams: teams::resolve(&settings.teams),
         warnings: Vec::new(),
         teams_section: settings.teams,

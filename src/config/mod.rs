@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use crate::benchmarks::Peers;
 use crate::domain::names::Name;
 use crate::domain::teams::Teams;
 
@@ -49,6 +50,8 @@ pub struct Config {
     pub auth: Auth,
     pub otel: Otel,
     pub log: Log,
+    /// Whose published figures answers are shown beside.
+    pub benchmark: Peers,
     pub teams: Teams,
     /// Settings that are valid and probably not meant; worth one log line each at the start.
     pub warnings: Vec<String>,
@@ -77,6 +80,7 @@ impl Config {
             "auth": self.auth,
             "otel": self.otel.shown(),
             "log": self.log,
+            "benchmark": self.benchmark,
             "teams": self.teams_section,
         })
     }

@@ -75,6 +75,9 @@ fn every_variable_is_a_key_of_the_file_and_its_default_is_the_one_in_the_table()
             name if name.ends_with("PROTOCOL") => "grpc",
             name if name.ends_with("COMPRESSION") => "none",
             "EM_METRICS_LOG_FORMAT" => "json",
+            "EM_METRICS_BENCHMARK_YEAR" => "2024",
+            "EM_METRICS_BENCHMARK_INDUSTRY" => "technology",
+            "EM_METRICS_BENCHMARK_ORGANISATION_SIZE" => "solo",
             name if name.ends_with("HEADERS") => "a=b",
             _ if variable.kind == env::Kind::Number => "4711",
             _ => "http://h",
@@ -422,4 +425,43 @@ fn the_readme_table_has_a_line_per_variable() {
     let table = table_markdown();
     assert_eq!(table.lines().count(), VARIABLES.len() + 2);
     assert!(table.contains("| `PORT` | `server.port` | `3000` |"));
+}
+
+#[test]
+fn figures_of_others_are_chosen_by_year_industry_and_size() {
+    let config = with_env(&[
+        ("EM_METRICS_BENCHMARK_YEAR", "2024"),
+        ("EM_METRICS_BENCHMARK_INDUSTRY", "technology"),
+        ("EM_METRICS_BENCHMARK_ORGANISATION_SIZE", "fewer_than_020"),
+    ]);
+    let chosen = json!({"year": 2024, "industry": "technology", "organisation_size": "fewer_than_020"});
+    assert_eq!(config.shown()["benchmark"], chosen);
+    assert_eq!(
+        (config.benchmark.edition.year, config.benchmark.organisation_size.name.as_str()),
+        (2024, "10 to 19 employees")
+    );
+    assert_eq!(Config::default().shown()["benchmark"]["year"], 2025);
+
+    assert_eq!(
+        refusal(r#"{"benchmark": {"year": 2023}}"#, &[]),
+        "FILE: benchmark.year: expected 2024 or 2025, found 2023"
+    );
+    assert_eq!(
+        refusal(r#"{"benchmark": {"organisation_size": "solo"}}"#, &[("EM_METRICS_BENCHMARK_YEAR", "2024")]),
+        "FILE: benchmark.organisation_size: expected one of all, fewer_than_00002, fewer_than_010, fewer_than_020, \
+         fewer_than_100, fewer_than_1000, fewer_than_10000, fewer_than_500, fewer_than_5000, more_than_9999 (of 2024), \
+         found \"solo\""
+    );
+    assert_eq!(
+        refusal("{}", &[("EM_METRICS_BENCHMARK_YEAR", "last")]),
+        "environment variable EM_METRICS_BENCHMARK_YEAR: benchmark.year: expected a whole number from 0 to 65535, found \
+         \"last\""
+    );
+    let unknown = refusal("{}", &[("EM_METRICS_BENCHMARK_INDUSTRY", "banking")]);
+    let expected =
+        "environment variable EM_METRICS_BENCHMARK_INDUSTRY: benchmark.industry: expected one of all, consumer,";
+    assert!(unknown.starts_with(expected), "{unknown}");
+    assert!(
+        refusal(r#"{"benchmark": {"size": "all"}}"#, &[]).contains("known here: year, industry, organisation_size")
+    );
 }
