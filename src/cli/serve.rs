@@ -101,6 +101,7 @@ impl Service {
             totals: Totals::new(store.clone(), own),
             clock,
             production_environment: config.production_environment.clone(),
+            benchmark: config.benchmark,
             shown_config: config.shown(),
             body_limit: config.server.body_limit_bytes,
             max_connections: config.server.max_connections,

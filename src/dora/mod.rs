@@ -1,6 +1,7 @@
 //! Answers: exact numbers for a window of time, from facts, by event time. Pure: no I/O, no clock, no async.
 //! The definitions are those of dora.dev, written out beside each block in `keys`.
 
+pub mod benchmark;
 pub mod enough;
 pub mod explain;
 mod facts;
@@ -8,6 +9,7 @@ pub mod keys;
 mod measure;
 #[cfg(test)]
 mod naive_tests;
+mod quick_check;
 mod stats;
 mod tally;
 pub mod trend;

@@ -211,6 +211,11 @@ impl Calendar {
         Ok(Self { span, buckets, days, weeks })
     }
 
+    /// The window as one part.
+    pub fn whole(&self) -> Bucket {
+        Bucket { start: self.span.from, end: self.span.to }
+    }
+
     /// Whether a part is a whole day, week or month.
     pub fn is_whole(&self, bucket: Bucket, interval: Interval) -> bool {
         let edge = |at| self.span.zone.start_of_part(at, interval, 0) == at;

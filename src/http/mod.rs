@@ -28,6 +28,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa_axum::router::OpenApiRouter;
 
 use crate::auth::Authenticator;
+use crate::benchmarks::Peers;
 use crate::domain::{Clock, Name};
 use crate::export::Totals;
 use crate::ingest::Ingest;
@@ -63,6 +64,8 @@ pub struct Parts {
     pub clock: Clock,
     /// The environment that answers are about unless another is asked for.
     pub production_environment: Name,
+    /// Whose published figures answers are shown beside.
+    pub benchmark: Peers,
     /// The effective configuration without secrets.
     pub shown_config: serde_json::Value,
     /// Bytes.

@@ -89,9 +89,7 @@ pub fn trend(metric: Metric, interval: Interval, before: Side<'_>, this: Side<'_
 
 impl Side<'_> {
     fn total(&self, metric: Metric) -> Measure {
-        let span = self.calendar.span;
-        let whole = Bucket { start: span.from, end: span.to };
-        metric.measure(&self.answer.total, self.calendar.length_in_days(whole))
+        metric.measure(&self.answer.total, self.calendar.length_in_days(self.calendar.whole()))
     }
 
     fn points(&self, metric: Metric, interval: Interval, window: Window) -> Vec<Point> {

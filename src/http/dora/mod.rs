@@ -1,5 +1,6 @@
 //! `/dora`: exact answers for a window of time, as JSON and CSV, and the facts behind them.
 
+mod benchmark;
 mod csv;
 mod explain;
 mod question;
@@ -26,6 +27,7 @@ pub fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(get_dora_csv))
         .routes(routes!(explain::explain_dora))
         .routes(routes!(trend::get_dora_trend))
+        .routes(routes!(benchmark::get_dora_benchmark))
 }
 
 /// The DORA metrics and their kin, exactly, for a window of time.

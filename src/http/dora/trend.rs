@@ -93,7 +93,7 @@ struct WindowView {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DoraMeasure)]
-struct MeasureView {
+pub struct MeasureView {
     /// The facts behind the value.
     n: u64,
     value: Option<f64>,

@@ -77,6 +77,7 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
     GET /docs get_docs
     GET /dora get_dora
     GET /dora.csv get_dora_csv
+    GET /dora/benchmark get_dora_benchmark
     GET /dora/explain explain_dora
     GET /dora/trend get_dora_trend
     GET /health get_health

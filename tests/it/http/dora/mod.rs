@@ -1,5 +1,6 @@
 //! `/dora`: the answers.
 
+mod benchmark;
 mod csv;
 mod explain;
 mod groups;
