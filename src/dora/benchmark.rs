@@ -95,6 +95,7 @@ fn too_little(metric: Metric, n: u64) -> String {
         Measured::PerDay | Measured::StartedPerDay => {
             format!("a frequency takes {MIN_DEPLOYMENTS} deployments, or a window of six months")
         }
+        Measured::Median if enough::for_median(n) => "as many or more are still open, and take longer".to_owned(),
         Measured::Median => format!("a median takes {}", enough::MIN_FOR_MEDIAN),
         Measured::Ratio => format!("a share takes {} deployments", enough::MIN_FOR_SHARE),
     };
@@ -210,6 +211,10 @@ mod tests {
         assert_eq!(found.keys[2].reason.as_deref(), Some("not enough data: n = 19; a share takes 20 deployments"));
         close(found.score, (8.0 + 6.0 + 9.0) / 3.0);
         close(found.published_by_size, (4.8 + 5.5 + 7.8) / 3.0);
+        few.failed_deployment_recovery_time = RecoveryTime { recovered: durations(7, 60.0), open: 7 };
+        let recovery = &beside(&few, 30.0, 2025).keys[3];
+        let reason = "not enough data: n = 7; as many or more are still open, and take longer";
+        assert_eq!((recovery.band, recovery.reason.as_deref()), (None, Some(reason)));
         let nothing = beside(&Keys::default(), 30.0, 2025);
         assert_eq!((nothing.score, nothing.published_by_industry), (None, None));
     }

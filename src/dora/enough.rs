@@ -12,6 +12,12 @@ pub fn for_median(n: u64) -> bool {
     n >= MIN_FOR_MEDIAN
 }
 
+/// For the median of those that are over, of which some are not: while as many are open, which take longer, it is
+/// no median of all.
+pub fn for_recovery(recovered: u64, open: u64) -> bool {
+    for_median(recovered) && open < recovered
+}
+
 pub fn for_share(whole: u64) -> bool {
     whole >= MIN_FOR_SHARE
 }
@@ -26,6 +32,7 @@ mod tests {
         assert!(missed(MIN_FOR_MEDIAN) < 0.05 && missed(MIN_FOR_MEDIAN - 1) > 0.05);
         let step = |n: u32| 1.0 / f64::from(n);
         assert!(step(20) <= 0.05 && step(19) > 0.05);
+        assert!(for_recovery(6, 5) && !for_recovery(6, 6) && !for_recovery(5, 0));
         assert!(for_median(6) && !for_median(5) && for_share(20) && !for_share(19));
     }
 }

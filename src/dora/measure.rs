@@ -2,7 +2,7 @@
 
 use super::enough;
 use super::explain::Metric;
-use super::keys::{Durations, Keys, Share};
+use super::keys::{Durations, Keys, RecoveryTime, Share};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measure {
@@ -53,7 +53,10 @@ impl Metric {
             }
             Self::LeadTimeForChanges => median(&keys.lead_time_for_changes),
             Self::ChangeFailureRate => share(keys.change_failure_rate.share, keys.change_failure_rate.deployments),
-            Self::FailedDeploymentRecoveryTime => median(&keys.failed_deployment_recovery_time.recovered),
+            Self::FailedDeploymentRecoveryTime => {
+                let RecoveryTime { recovered, open } = keys.failed_deployment_recovery_time;
+                Measure { enough: enough::for_recovery(recovered.n, open), ..median(&recovered) }
+            }
             Self::DeploymentReworkRate => {
                 share(keys.deployment_rework_rate.share, keys.deployment_rework_rate.deployments)
             }

@@ -135,7 +135,7 @@ pub struct RecoveryTime {
     n: u64,
     /// Not yet recovered.
     open: u64,
-    /// Whether `n` is at least 6. With fewer, a median says little: show it as "not enough data".
+    /// Whether `n` is at least 6 and above `open`, whose times are longer: else show it as "not enough data".
     enough: bool,
     median_seconds: Option<f64>,
     p75_seconds: Option<f64>,
@@ -276,7 +276,7 @@ impl From<Keys> for Blocks {
             failed_deployment_recovery_time: RecoveryTime {
                 n: recovery.n,
                 open: keys.failed_deployment_recovery_time.open,
-                enough: recovery.enough,
+                enough: enough::for_recovery(recovery.n, keys.failed_deployment_recovery_time.open),
                 median_seconds: recovery.median_seconds,
                 p75_seconds: recovery.p75_seconds,
                 p90_seconds: recovery.p90_seconds,

@@ -286,4 +286,9 @@ async fn few_facts_are_not_enough(engine: Engine) {
     for block in ["time_to_restore", "time_to_detect", "failed_deployment_recovery_time"] {
         assert!(enough(block).await, "{block}");
     }
+    for n in 6..12 {
+        assert!(enough("failed_deployment_recovery_time").await, "{n}: fewer are open than are over");
+        tell(&app, [incident(&n.to_string(), &at(n), json!({"deployment_id": n.to_string()}))]).await;
+    }
+    assert!(!enough("failed_deployment_recovery_time").await, "six are open");
 }
