@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::{FieldProblem, Findings, Refusal, abridged};
 use super::time::{self, CLOCK_SKEW_MICROS, FUTURE_LIMIT_MICROS};
-use super::{Context, Marks, Name, Prose, Timestamp};
+use super::{Context, Marks, Name, Prose, Timestamp, correction};
 
 /// The word for it in refusals and the journal.
 pub const KIND: &str = "deployment";
@@ -60,6 +60,9 @@ pub struct Deployment {
     pub created_at: Timestamp,
     #[serde(with = "time::micros")]
     pub updated_at: Timestamp,
+    /// Set: no answer sees it, and only a restore may touch it.
+    #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// What any command may say about a deployment. What is already known must agree; what is not is filled in.
@@ -94,6 +97,11 @@ pub enum Change {
         rolled_back_at: Option<Timestamp>,
         reason: Option<Prose>,
     },
+    /// Somebody says what it should have been.
+    Corrected(Box<correction::Deployment>),
+    Deleted,
+    /// Takes a deletion back.
+    Undeleted,
 }
 
 #[derive(Debug, Clone)]
@@ -113,6 +121,9 @@ impl Command {
             Change::Deployed { .. } => "deployment.deployed",
             Change::Failed { .. } => "deployment.failed",
             Change::RolledBack { .. } => "deployment.rolled_back",
+            Change::Corrected(_) => "deployment.corrected",
+            Change::Deleted => "deployment.deleted",
+            Change::Undeleted => "deployment.undeleted",
         }
     }
 }
@@ -121,6 +132,11 @@ impl Deployment {
     /// Whether it reached users, taken back or not.
     pub fn is_deployed(&self) -> bool {
         self.deployed_at.is_some()
+    }
+
+    /// Whether answers see it.
+    pub fn is_live(&self) -> bool {
+        self.deleted_at.is_none()
     }
 
     /// Whether it failed in use: an incident is linked to it, or it was rolled back.
@@ -147,6 +163,7 @@ impl Deployment {
 /// The deployment after the command, or why not. Equal to `before` when it says nothing new.
 pub fn apply(before: Option<&Deployment>, command: &Command, context: &Context<'_>) -> Result<Deployment, Refusal> {
     let mut after = match before {
+        Some(before) if before.deleted_at.is_some() => deleted(before, command)?,
         Some(before) => merged(before, &command.details, context)?,
         None => created(command, context)?,
     };
@@ -158,11 +175,16 @@ pub fn apply(before: Option<&Deployment>, command: &Command, context: &Context<'
         Change::RolledBack { rolled_back_at, reason } => {
             roll_back(&mut after, *rolled_back_at, reason.as_ref(), context)?;
         }
+        Change::Corrected(correction) => correction.apply(&mut after)?,
+        Change::Deleted => after.deleted_at = after.deleted_at.or(Some(context.now)),
+        Change::Undeleted => after.deleted_at = None,
     }
     if before == Some(&after) {
         return Ok(after);
     }
-    possible(&after, context)?;
+    if !matches!(command.change, Change::Deleted) {
+        possible(&after, context)?;
+    }
     after.updated_at = context.now;
     Ok(after)
 }
@@ -176,7 +198,7 @@ fn created(command: &Command, context: &Context<'_>) -> Result<Deployment, Refus
                 "send POST /deployments first, or create_if_not_exists: true with project_id and first_commit_at";
             return Err(Refusal::NotFound { kind: KIND, id: command.id.clone(), hint: Some(hint.into()) });
         }
-        Change::Failed { .. } | Change::RolledBack { .. } => {
+        _ => {
             return Err(Refusal::NotFound { kind: KIND, id: command.id.clone(), hint: None });
         }
     };
@@ -225,7 +247,22 @@ fn created(command: &Command, context: &Context<'_>) -> Result<Deployment, Refus
         counted: Marks::default(),
         created_at: context.now,
         updated_at: context.now,
+        deleted_at: None,
     })
+}
+
+/// What may still be said about a deleted one.
+fn deleted(before: &Deployment, command: &Command) -> Result<Deployment, Refusal> {
+    match command.change {
+        Change::Deleted | Change::Undeleted => Ok(before.clone()),
+        Change::Start { .. } | Change::Deployed { create_if_not_exists: true, .. } => {
+            Err(conflict("/id", correction::DELETED))
+        }
+        _ => {
+            let hint = Some(correction::DELETED.into());
+            Err(Refusal::NotFound { kind: KIND, id: command.id.clone(), hint })
+        }
+    }
 }
 
 /// Fills what was unknown; refuses what differs from what is known.
@@ -371,6 +408,13 @@ fn possible(after: &Deployment, context: &Context<'_>) -> Result<(), Refusal> {
     in_order("/deployed_at", after.deployed_at, "deploy_start_at", after.deploy_start_at, &mut findings);
     in_order("/failed_at", after.failed_at, "deploy_start_at", after.deploy_start_at, &mut findings);
     in_order("/rolled_back_at", after.rolled_back_at, "deployed_at", after.deployed_at, &mut findings);
+    if after.rolled_back_at.is_some() && after.deployed_at.is_none() {
+        findings.add("/rolled_back_at", "what never reached users (deployed_at) cannot be rolled back");
+    }
+    if after.failed_at.is_some() && after.deployed_at.is_some() {
+        findings
+            .add("/failed_at", "a deployment fails before it reaches users or reaches them (deployed_at), not both");
+    }
     findings.or(Refusal::Impossible)
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::deployment::{Deployment, in_order, not_before, not_in_the_future, same_time, settle};
 use super::refusal::{FieldProblem, Findings, Refusal};
 use super::time;
-use super::{Context, Marks, Name, Prose, Timestamp};
+use super::{Context, Marks, Name, Prose, Timestamp, correction};
 
 pub const KIND: &str = "incident";
 
@@ -39,6 +39,9 @@ pub struct Incident {
     pub created_at: Timestamp,
     #[serde(with = "time::micros")]
     pub updated_at: Timestamp,
+    /// Set: no answer sees it, and only a restore may touch it.
+    #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
+    pub deleted_at: Option<Timestamp>,
 }
 
 /// What opening an incident says. What is already known must agree; what is not is filled in.
@@ -64,6 +67,11 @@ pub enum Change {
     Finished {
         date: Option<Timestamp>,
     },
+    /// Somebody says what it should have been.
+    Corrected(Box<correction::Incident>),
+    Deleted,
+    /// Takes a deletion back.
+    Undeleted,
 }
 
 #[derive(Debug, Clone)]
@@ -82,6 +90,9 @@ impl Command {
             Change::Open(_) => "incident.started",
             Change::Restored { .. } => "incident.restored",
             Change::Finished { .. } => "incident.finished",
+            Change::Corrected(_) => "incident.corrected",
+            Change::Deleted => "incident.deleted",
+            Change::Undeleted => "incident.undeleted",
         }
     }
 
@@ -89,12 +100,23 @@ impl Command {
     pub fn deployment_id(&self) -> Option<&Name> {
         match &self.change {
             Change::Open(opening) => opening.deployment_id.as_ref(),
+            Change::Corrected(correction) => correction.deployment_id.value(),
             _ => None,
         }
     }
 }
 
 impl Incident {
+    /// Whether answers see it.
+    pub fn is_live(&self) -> bool {
+        self.deleted_at.is_none()
+    }
+
+    /// The deployment whose incidents it is one of.
+    pub fn counts_for(&self) -> Option<&Name> {
+        self.deployment_id.as_ref().filter(|_| self.is_live())
+    }
+
     /// Microseconds from the linked deployment to the incident's start. `None` without a link, before
     /// that deployment is deployed, and for an incident that began while it was still rolling out:
     /// a negative duration is never stored.
@@ -116,7 +138,8 @@ pub fn numbered(project_id: &Name, n: i64) -> Result<Name, Refusal> {
 }
 
 /// The incident after the command, or why not. Equal to `before` when it says nothing new.
-/// `id` is the command's, or the number given to it; `linked` the deployment it names, when that exists.
+/// `id` is the command's, or the number given to it; `linked` the deployment that the command links it to, else
+/// the one it is linked to, when that exists and is not deleted.
 pub fn apply(
     before: Option<&Incident>,
     id: &Name,
@@ -125,6 +148,7 @@ pub fn apply(
     context: &Context<'_>,
 ) -> Result<Incident, Refusal> {
     let mut after = match (&command.change, before) {
+        (_, Some(before)) if before.deleted_at.is_some() => deleted(before, command)?,
         (Change::Open(opening), before) => opened(before, id, command.project_id.as_ref(), opening, linked, context)?,
         (_, Some(before)) => before.clone(),
         (_, None) => return Err(Refusal::NotFound { kind: KIND, id: id.clone(), hint: None }),
@@ -139,11 +163,24 @@ pub fn apply(
         }
         Change::Restored { date } => restore(&mut after, *date, "/date", context)?,
         Change::Finished { date } => finish(&mut after, *date, None, "/date", context)?,
+        Change::Corrected(correction) => {
+            known_deployment(correction.deployment_id.value(), linked, &after.project_id)?;
+            correction.apply(&mut after)?;
+            after.deployment_deployed_at = linked_deployed_at(&after, linked);
+        }
+        Change::Deleted => after.deleted_at = after.deleted_at.or(Some(context.now)),
+        Change::Undeleted => {
+            after.deleted_at = None;
+            // it may have been corrected meanwhile
+            after.deployment_deployed_at = linked_deployed_at(&after, linked);
+        }
     }
     if before == Some(&after) {
         return Ok(after);
     }
-    possible(&after, before, linked, command, context)?;
+    if !matches!(command.change, Change::Deleted) {
+        possible(&after, before, linked, command, context)?;
+    }
     after.updated_at = context.now;
     Ok(after)
 }
@@ -159,10 +196,7 @@ fn opened(
     let Some(project_id) = project_id else {
         return Err(Refusal::Invalid(vec![FieldProblem::new("/project_id", "required")]));
     };
-    if let (Some(deployment_id), None) = (&opening.deployment_id, linked) {
-        let detail = format!("there is no deployment {deployment_id:?} in project {project_id:?}");
-        return Err(Refusal::Impossible(vec![FieldProblem::new("/deployment_id", detail)]));
-    }
+    known_deployment(opening.deployment_id.as_ref(), linked, project_id)?;
     let Some(before) = before else {
         let environment = opening.environment.clone().or_else(|| linked.map(|d| d.environment.clone()));
         return Ok(Incident {
@@ -181,6 +215,7 @@ fn opened(
             counted: Marks::default(),
             created_at: context.now,
             updated_at: context.now,
+            deleted_at: None,
         });
     };
     let mut after = before.clone();
@@ -198,6 +233,25 @@ fn opened(
         after.deployment_deployed_at = linked.and_then(|d| d.deployed_at);
     }
     Ok(after)
+}
+
+fn known_deployment(sent: Option<&Name>, found: Option<&Deployment>, project_id: &Name) -> Result<(), Refusal> {
+    let (Some(deployment_id), None) = (sent, found) else { return Ok(()) };
+    let detail = format!("there is no deployment {deployment_id:?} in project {project_id:?}");
+    Err(Refusal::Impossible(vec![FieldProblem::new("/deployment_id", detail)]))
+}
+
+fn linked_deployed_at(after: &Incident, linked: Option<&Deployment>) -> Option<Timestamp> {
+    linked.filter(|linked| after.deployment_id.as_ref() == Some(&linked.id))?.deployed_at
+}
+
+/// What may still be said about a deleted one.
+fn deleted(before: &Incident, command: &Command) -> Result<Incident, Refusal> {
+    match command.change {
+        Change::Deleted | Change::Undeleted => Ok(before.clone()),
+        Change::Open(_) => Err(Refusal::Conflict(vec![FieldProblem::new("/id", correction::DELETED)])),
+        _ => Err(Refusal::NotFound { kind: KIND, id: before.id.clone(), hint: Some(correction::DELETED.into()) }),
+    }
 }
 
 fn restore(
@@ -241,7 +295,8 @@ fn possible(
     context: &Context<'_>,
 ) -> Result<(), Refusal> {
     // A caller that sent `date` wants to read about `date`, and never about a field that it did not send.
-    let pointer = |field: &'static str| if matches!(command.change, Change::Open(_)) { field } else { "/date" };
+    let dated = matches!(command.change, Change::Restored { .. } | Change::Finished { .. });
+    let pointer = |field: &'static str| if dated { "/date" } else { field };
     let restored = match &command.change {
         Change::Open(opening) if opening.restored_at.is_none() && opening.finished_at.is_some() => "/finished_at",
         _ => pointer("/restored_at"),
@@ -254,9 +309,13 @@ fn possible(
         in_order(pointer("/finished_at"), after.finished_at, "restored_at", after.restored_at, &mut findings);
     }
     in_order(restored, after.restored_at, "started_at", Some(after.started_at), &mut findings);
+    if after.finished_at.is_some() && after.restored_at.is_none() {
+        findings.add("/restored_at", "what is finished has been restored");
+    }
     // An incident may begin while its deployment is still rolling out, but not before that began.
-    let newly_linked = before.is_none_or(|before| before.deployment_id.is_none());
-    if newly_linked && let Some(linked) = linked {
+    let said = |fact: &Incident| (fact.deployment_id.clone(), fact.started_at);
+    let newly_linked = before.is_none_or(|before| said(before) != said(after));
+    if newly_linked && let Some(linked) = linked.filter(|linked| after.deployment_id.as_ref() == Some(&linked.id)) {
         let began = linked.deploy_start_at.or(linked.deployed_at);
         in_order("/started_at", Some(after.started_at), "the start of its deployment", began, &mut findings);
     }

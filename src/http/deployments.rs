@@ -75,7 +75,7 @@ pub struct View {
 }
 
 impl View {
-    fn new(fact: Deployment, incidents: Vec<Name>) -> Self {
+    pub(super) fn new(fact: Deployment, incidents: Vec<Name>) -> Self {
         Self {
             incidents,
             lead_time_seconds: fact.lead_time_micros().map(seconds),
@@ -333,14 +333,26 @@ async fn rolled_back_deployment(
 }
 
 async fn ended(
-    Writer(identity): Writer,
+    writer: Writer,
     state: &AppState,
     base: &Base,
     id: Name,
     query: Query,
+    what: Change,
+) -> Result<Response, Problem> {
+    change(writer, state, base, id, target(query, None)?, what).await
+}
+
+/// A change that says nothing about the deployment but what the change itself says.
+pub(super) async fn change(
+    Writer(identity): Writer,
+    state: &AppState,
+    base: &Base,
+    id: Name,
+    project_id: Option<Name>,
     change: Change,
 ) -> Result<Response, Problem> {
-    let command = Command { id, project_id: target(query, None)?, details: Details::default(), change };
+    let command = Command { id, project_id, details: Details::default(), change };
     let accepted = state.ingest.deployment(identity.name, state.clock.now(), command).await?;
     Ok(answer(base, accepted))
 }

@@ -201,14 +201,26 @@ async fn finished_incident(
 }
 
 async fn moved_on(
-    Writer(identity): Writer,
+    writer: Writer,
     state: &AppState,
     base: &Base,
     id: Name,
     query: Query,
+    what: Change,
+) -> Result<Response, Problem> {
+    change(writer, state, base, id, target(query, None)?, what).await
+}
+
+/// Says something about an incident that is there.
+pub(super) async fn change(
+    Writer(identity): Writer,
+    state: &AppState,
+    base: &Base,
+    id: Name,
+    project_id: Option<Name>,
     change: Change,
 ) -> Result<Response, Problem> {
-    let command = Command { id: Some(id), project_id: target(query, None)?, change };
+    let command = Command { id: Some(id), project_id, change };
     let accepted = state.ingest.incident(identity.name, state.clock.now(), command).await?;
     Ok(answer(base, accepted))
 }

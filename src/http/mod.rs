@@ -2,12 +2,14 @@
 //! `/api/v1` by the same handlers.
 
 mod access;
+mod corrections;
 mod deployments;
 mod docs;
 mod dora;
 mod error;
 mod extract;
 mod incidents;
+mod journal;
 mod linger;
 mod observe;
 mod openapi;
@@ -98,6 +100,8 @@ fn routes(state: AppState) -> Router {
     let (api, mut description) = OpenApiRouter::with_openapi(openapi::base())
         .merge(deployments::router())
         .merge(incidents::router())
+        .merge(corrections::router())
+        .merge(journal::router())
         .merge(dora::router())
         .merge(service::router())
         .split_for_parts();
@@ -127,7 +131,12 @@ fn cors(origins: &[HeaderValue]) -> tower::util::Either<CorsLayer, tower::layer:
     tower::util::Either::Left(
         CorsLayer::new()
             .allow_origin(allowed)
-            .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
+            .allow_methods([
+                axum::http::Method::GET,
+                axum::http::Method::POST,
+                axum::http::Method::PATCH,
+                axum::http::Method::DELETE,
+            ])
             .allow_headers([
                 axum::http::header::AUTHORIZATION,
                 axum::http::header::CONTENT_TYPE,

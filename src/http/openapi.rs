@@ -50,7 +50,11 @@ pub fn base() -> OpenApi {
 pub fn finish(description: &mut OpenApi) {
     description.merge(AboutItself::openapi());
     for (path, item) in &mut description.paths.paths {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        let operations =
+            [(&mut item.get, false), (&mut item.post, true), (&mut item.patch, true), (&mut item.delete, true)];
+        for (operation, records) in
+            operations.into_iter().filter_map(|(operation, records)| Some((operation.as_mut()?, records)))
+        {
             let mut add = |status: &str| {
                 let schema = Ref::from_schema_name("Problem");
                 let response = ResponseBuilder::new().content("application/json", Content::new(Some(schema)));
@@ -60,9 +64,10 @@ pub fn finish(description: &mut OpenApi) {
             let of_facts = operation.tags.iter().flatten().all(|tag| tag != "service");
             let of_one = if path.contains("{id}") { &["404", "409"][..] } else { &[] };
             let failures = if of_facts { [&["400", "401", "503"], of_one].concat() } else { Vec::new() };
-            failures.into_iter().chain(["500"]).for_each(&mut add);
+            let of_writers = if records { &["403"][..] } else { &[] };
+            failures.into_iter().chain(["500"]).chain(of_writers.iter().copied()).for_each(&mut add);
             if let Some(RefOr::T(body)) = &mut operation.request_body {
-                ["403", "408", "409", "413", "415", "422"].into_iter().for_each(&mut add);
+                ["408", "409", "413", "415", "422"].into_iter().for_each(&mut add);
                 // about something that exists, an empty body says enough
                 body.required = Some(if path.contains("{id}") { Required::False } else { Required::True });
             }

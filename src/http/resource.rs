@@ -109,13 +109,19 @@ impl Base {
 
     /// The same list, further on.
     pub fn next_link(&self, next: Option<&Cursor>) -> HeaderMap {
+        let cursor = next.and_then(|next| serde_json::to_vec(next).ok());
+        self.next_page(cursor.map(|cursor| URL_SAFE_NO_PAD.encode(cursor)).as_deref())
+    }
+
+    /// The same for a list with cursors of its own.
+    pub fn next_page(&self, cursor: Option<&str>) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        let Some(cursor) = next.and_then(|next| serde_json::to_vec(next).ok()) else { return headers };
+        let Some(cursor) = cursor else { return headers };
         let kept = url::form_urlencoded::parse(self.0.query().unwrap_or_default().as_bytes())
             .filter(|(key, _)| key != "cursor");
         let query = url::form_urlencoded::Serializer::new(String::new())
             .extend_pairs(kept)
-            .append_pair("cursor", &URL_SAFE_NO_PAD.encode(cursor))
+            .append_pair("cursor", cursor)
             .finish();
         if let Ok(link) = HeaderValue::from_str(&format!("<{}?{query}>; rel=\"next\"", self.0.path())) {
             headers.insert(header::LINK, link);

@@ -1,10 +1,10 @@
 //! Reads the facts that a batch of commands is about, with as few statements as the batch allows.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use super::plan::Working;
 use super::{Action, Command};
-use crate::domain::{Name, deployment, incident};
+use crate::domain::{Deployment, Name, deployment, incident};
 use crate::storage::{Error, Key, Tx};
 
 /// Everything that the commands may read or change, locked against other replicas.
@@ -22,11 +22,57 @@ pub async fn working_set<'a>(
     for fact in tx.incidents(&keyed).await?.into_iter().chain(tx.incidents_by_id(&by_id).await?) {
         working.load_incident(fact);
     }
-    for fact in tx.incidents_linked_to(&working.undeployed_with_incidents()).await? {
-        working.load_incident(fact);
-    }
+    load_neighbours(tx, commands.clone(), &mut working).await?;
     set_numbers_aside(tx, commands, &mut working).await?;
     Ok(working)
+}
+
+/// What a command changes beside the fact that it names: the deployment whose incidents become more or fewer,
+/// and the incidents that are told when their deployment reached users.
+async fn load_neighbours<'a>(
+    tx: &mut Tx<'_>,
+    commands: impl Iterator<Item = &'a Command> + Clone,
+    working: &mut Working,
+) -> Result<(), Error> {
+    let corrected: HashSet<&Name> = commands.clone().filter_map(corrected_incident).collect();
+    let linked: BTreeSet<_> = working
+        .incidents()
+        .filter(|incident| corrected.contains(&incident.id))
+        .filter_map(|incident| incident.deployment_id.clone().map(|id| (id, incident.project_id.clone())))
+        .collect();
+    let keys: Vec<_> = linked.iter().map(|(id, project)| Key { id: Some(id), project_id: Some(project) }).collect();
+    let deployments = tx.deployments(&keys).await?;
+    working.links.extend(tx.incident_ids(deployments.iter()).await?);
+    for fact in deployments {
+        working.load_deployment(fact);
+    }
+
+    let corrected: HashSet<&Name> = commands.filter_map(corrected_deployment).collect();
+    let tells = |fact: &&Deployment| {
+        // also its deleted incidents, which do not count, are told of a correction
+        corrected.contains(&fact.id) || (fact.incident_count > 0 && !fact.is_deployed())
+    };
+    let telling: Vec<_> = working.deployments().filter(tells).collect();
+    for fact in tx.incidents_linked_to(&telling).await? {
+        working.load_incident(fact);
+    }
+    Ok(())
+}
+
+fn corrected_deployment(command: &Command) -> Option<&Name> {
+    use deployment::Change::{Corrected, Deleted, Undeleted};
+    match &command.action {
+        Action::Deployment(deployment::Command { id, change: Corrected(_) | Deleted | Undeleted, .. }) => Some(id),
+        _ => None,
+    }
+}
+
+fn corrected_incident(command: &Command) -> Option<&Name> {
+    use incident::Change::{Corrected, Deleted, Undeleted};
+    match &command.action {
+        Action::Incident(incident::Command { id, change: Corrected(_) | Deleted | Undeleted, .. }) => id.as_ref(),
+        _ => None,
+    }
 }
 
 /// Numbers looked up at once at most.

@@ -78,19 +78,29 @@ impl<T> Table<T> {
     }
 
     /// The project meant by a path that may carry the id alone; `None` when no project has the id.
-    fn resolve(&self, kind: &'static str, id: &Name, sent: Option<&Name>) -> Result<Option<Name>, Refusal> {
+    /// A fact that is `meant` stands back for none that is not: a deleted one is no second meaning of an id.
+    fn resolve(
+        &self,
+        kind: &'static str,
+        id: &Name,
+        sent: Option<&Name>,
+        meant: impl Fn(&T) -> bool,
+    ) -> Result<Option<Name>, Refusal> {
         if sent.is_some() {
             return Ok(sent.cloned());
         }
-        match self.projects.get(id).map(Vec::as_slice).unwrap_or_default() {
-            [] => Ok(None),
-            [only] => Ok(Some(only.clone())),
-            several => {
-                let mut projects: Vec<_> = several.iter().take(20).map(ToString::to_string).collect();
-                projects.sort();
-                Err(Refusal::Ambiguous { kind, id: id.clone(), projects })
-            }
+        let all = self.projects.get(id).map(Vec::as_slice).unwrap_or_default();
+        let is_meant = |project: &&Name| self.get(&((*project).clone(), id.clone())).is_some_and(&meant);
+        let mut several: Vec<_> = all.iter().filter(is_meant).collect();
+        if several.is_empty() {
+            several.extend(all);
         }
+        if let [] | [_] = several.as_slice() {
+            return Ok(several.pop().cloned());
+        }
+        let mut projects: Vec<_> = several.into_iter().take(20).map(ToString::to_string).collect();
+        projects.sort();
+        Err(Refusal::Ambiguous { kind, id: id.clone(), projects })
     }
 }
 
@@ -120,9 +130,8 @@ impl Working {
         self.deployments.facts()
     }
 
-    /// Deployments whose incidents must be known before they can be deployed.
-    pub fn undeployed_with_incidents(&self) -> Vec<&Deployment> {
-        self.deployments.facts().filter(|d| d.incident_count > 0 && !d.is_deployed()).collect()
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.facts()
     }
 
     /// Does one command; a refusal changes nothing.
@@ -144,15 +153,17 @@ impl Working {
         action: &deployment::Command,
         context: &Context<'_>,
     ) -> Result<Accepted<Deployment>, Refusal> {
-        let project = self.deployments.resolve(deployment::KIND, &action.id, action.project_id.as_ref())?;
+        let undeleting = matches!(action.change, deployment::Change::Undeleted);
+        let meant = |fact: &Deployment| fact.is_live() != undeleting;
+        let project = self.deployments.resolve(deployment::KIND, &action.id, action.project_id.as_ref(), meant)?;
         let before = project.and_then(|project| self.deployments.get(&(project, action.id.clone()))).cloned();
         let mut after = deployment::apply(before.as_ref(), action, context)?;
         if before.as_ref() != Some(&after) {
             self.count(metrics::deployments::observe(&mut after), context.now);
-            let newly_deployed = after.is_deployed() && before.as_ref().is_none_or(|before| !before.is_deployed());
+            let told = before.as_ref().and_then(seen_deployed_at);
             self.record(command, action.kind(), before.clone().map(Fact::Deployment), Fact::Deployment(after.clone()));
             self.store_deployment(after.clone());
-            if newly_deployed && after.incident_count > 0 {
+            if seen_deployed_at(&after) != told {
                 self.tell_incidents(command, &after);
             }
         }
@@ -173,40 +184,62 @@ impl Working {
                 return Err(Refusal::Invalid(vec![problem]));
             }
         };
-        let project = self.incidents.resolve(incident::KIND, &id, action.project_id.as_ref())?;
-        let before = project.and_then(|project| self.incidents.get(&(project, id.clone()))).cloned();
-        let linked = action
-            .project_id
-            .clone()
-            .zip(action.deployment_id().cloned())
-            .and_then(|key| self.deployments.get(&key))
-            .cloned();
+        let undeleting = matches!(action.change, incident::Change::Undeleted);
+        let meant = |fact: &Incident| fact.is_live() != undeleting;
+        let project = self.incidents.resolve(incident::KIND, &id, action.project_id.as_ref(), meant)?;
+        let before = project.clone().and_then(|project| self.incidents.get(&(project, id.clone()))).cloned();
+        let named = action.deployment_id().or(before.as_ref().and_then(|before| before.deployment_id.as_ref()));
+        let linked = self.linked(project.as_ref(), named).filter(Deployment::is_live);
         let mut after = incident::apply(before.as_ref(), &id, action, linked.as_ref(), context)?;
         if before.as_ref() != Some(&after) {
             self.count(metrics::incidents::observe(&mut after, linked.as_ref()), context.now);
             self.record(command, action.kind(), before.clone().map(Fact::Incident), Fact::Incident(after.clone()));
-            let newly_linked = before.as_ref().is_none_or(|before| before.deployment_id.is_none());
-            if newly_linked && let Some(linked) = linked {
-                self.link(command, linked, id, context.now);
+            let counted_for = |fact: &Incident| fact.counts_for().cloned();
+            let (was, is) = (before.as_ref().and_then(counted_for), counted_for(&after));
+            if was != is {
+                // by what is stored: deleted deployments keep their count
+                let of = Some(&after.project_id);
+                if let Some(linked) = self.linked(of, was.as_ref()) {
+                    self.unlink(command, linked, &id);
+                }
+                if let Some(linked) = self.linked(of, is.as_ref()) {
+                    self.link(command, linked, id);
+                }
             }
             self.store_incident(after.clone());
         }
         Ok(Accepted { fact: after, created: before.is_none() })
     }
 
+    fn linked(&self, project: Option<&Name>, id: Option<&Name>) -> Option<Deployment> {
+        self.deployments.get(&(project?.clone(), id?.clone())).cloned()
+    }
+
     /// A deployment gets one more incident; the first may make it a failed change.
-    fn link(&mut self, command: &Command, before: Deployment, incident: Name, now: Timestamp) {
+    fn link(&mut self, command: &Command, before: Deployment, incident: Name) {
         self.links.entry((before.project_id.clone(), before.id.clone())).or_default().push(incident);
         let mut after = before.clone();
         after.incident_count += 1;
-        after.updated_at = now;
-        self.count(metrics::deployments::observe(&mut after), now);
+        after.updated_at = command.received_at;
+        self.count(metrics::deployments::observe(&mut after), command.received_at);
         let (before, after_fact) = (Fact::Deployment(before), Fact::Deployment(after.clone()));
         self.record(command, "deployment.incident_linked", Some(before), after_fact);
         self.store_deployment(after);
     }
 
-    /// Incidents that were linked before their deployment had reached users learn when it did.
+    /// An incident is not a deployment's any more.
+    fn unlink(&mut self, command: &Command, before: Deployment, incident: &Name) {
+        let ids = self.links.entry((before.project_id.clone(), before.id.clone())).or_default();
+        ids.retain(|id| id != incident);
+        let mut after = before.clone();
+        after.incident_count -= 1;
+        after.updated_at = command.received_at;
+        let (before, after_fact) = (Fact::Deployment(before), Fact::Deployment(after.clone()));
+        self.record(command, "deployment.incident_unlinked", Some(before), after_fact);
+        self.store_deployment(after);
+    }
+
+    /// Incidents that are linked to a deployment learn when it reached users.
     fn tell_incidents(&mut self, command: &Command, deployment: &Deployment) {
         let linked: Vec<Incident> = self
             .incidents
@@ -216,9 +249,11 @@ impl Working {
             .collect();
         for before in linked {
             let mut after = before.clone();
-            after.deployment_deployed_at = deployment.deployed_at;
+            after.deployment_deployed_at = seen_deployed_at(deployment);
             after.updated_at = command.received_at;
-            self.count(metrics::incidents::observe(&mut after, Some(deployment)), command.received_at);
+            if after.is_live() {
+                self.count(metrics::incidents::observe(&mut after, Some(deployment)), command.received_at);
+            }
             let (before, after_fact) = (Fact::Incident(before), Fact::Incident(after.clone()));
             self.record(command, "incident.deployment_deployed", Some(before), after_fact);
             self.store_incident(after);
@@ -265,6 +300,11 @@ impl Working {
         let (new_incidents, changed_incidents) = self.incidents.changed();
         Some(Writes { new_deployments, changed_deployments, new_incidents, changed_incidents, journal, totals })
     }
+}
+
+/// What incidents are told of their deployment: of a deleted one nothing.
+fn seen_deployed_at(deployment: &Deployment) -> Option<Timestamp> {
+    deployment.deployed_at.filter(|_| deployment.is_live())
 }
 
 #[cfg(test)]

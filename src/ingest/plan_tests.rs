@@ -8,11 +8,12 @@ use proptest::sample::select;
 
 use super::plan::{Rules, Working};
 use super::{Action, Command};
+use crate::domain::correction::{self, Edit};
 use crate::domain::deployment::{self, Details, Status};
 use crate::domain::incident::{self, Opening};
 use crate::domain::teams::Teams;
 use crate::domain::{Deployment, Incident, Name, Prose, Timestamp};
-use crate::metrics::Metric;
+use crate::metrics::{CATALOGUE, Metric};
 
 const DAY: i64 = 24 * 3600;
 /// When everything in these tests happens, in seconds.
@@ -179,8 +180,59 @@ fn incident_command() -> impl Strategy<Value = Action> {
     )
 }
 
+fn edit<T: Clone + std::fmt::Debug + 'static>(
+    values: impl Strategy<Value = Option<T>>,
+) -> impl Strategy<Value = Edit<T>> {
+    (any::<bool>(), values)
+        .prop_map(|(keep, value)| if keep { Edit::Keep } else { value.map_or(Edit::Clear, Edit::Set) })
+}
+
+fn correction() -> impl Strategy<Value = Action> {
+    let deployment = (edit(some_time()), edit(some_time()), edit(some_time()), edit(some_time()), edit(some_time()))
+        .prop_map(|(first_commit_at, deploy_start_at, deployed_at, failed_at, rolled_back_at)| {
+            deployment::Change::Corrected(Box::new(correction::Deployment {
+                first_commit_at,
+                deploy_start_at,
+                deployed_at,
+                failed_at,
+                rolled_back_at,
+                ..correction::Deployment::default()
+            }))
+        });
+    let deployment =
+        prop_oneof![4 => deployment, 1 => Just(deployment::Change::Deleted), 1 => Just(deployment::Change::Undeleted)];
+    let deployment = (select(vec!["1", "2", "3"]), maybe(vec![name("shop"), name("api")]), deployment).prop_map(
+        |(id, project_id, change)| {
+            let details = Details::default();
+            Action::Deployment(deployment::Command { id: name(id), project_id, details, change })
+        },
+    );
+    let link = edit(maybe(vec![name("1"), name("2"), name("3")]));
+    let incident = (link, edit(some_time()), edit(some_time()), edit(some_time())).prop_map(
+        |(deployment_id, started_at, restored_at, finished_at)| {
+            incident::Change::Corrected(Box::new(correction::Incident {
+                deployment_id,
+                started_at,
+                restored_at,
+                finished_at,
+                ..correction::Incident::default()
+            }))
+        },
+    );
+    let incident =
+        prop_oneof![4 => incident, 1 => Just(incident::Change::Deleted), 1 => Just(incident::Change::Undeleted)];
+    let incident = (select(vec!["a", "b", "c"]), maybe(vec![name("shop"), name("api")]), incident).prop_map(
+        |(id, project_id, change)| Action::Incident(incident::Command { id: Some(name(id)), project_id, change }),
+    );
+    prop_oneof![deployment, incident]
+}
+
 fn command() -> impl Strategy<Value = Command> {
     let action = prop_oneof![3 => deployment_command(), 2 => incident_command()];
+    sent(action)
+}
+
+fn sent(action: impl Strategy<Value = Action>) -> impl Strategy<Value = Command> {
     (action, -2..3_i64).prop_map(|(action, days)| Command { actor: name("test"), received_at: at(days * DAY), action })
 }
 
@@ -194,6 +246,116 @@ proptest! {
             world.apply(command);
         }
         prop_assert_eq!(&world.counts, &recount(&world.working.all_deployments(), &world.working.all_incidents()));
+    }
+
+    /// A correction may turn everything upside down: what is kept in two places stays in step, every total is what the
+    /// facts have counted by their marks, and nothing impossible is stored.
+    #[test]
+    fn corrections_leave_facts_and_totals_in_step(
+        commands in proptest::collection::vec(prop_oneof![2 => command(), 1 => sent(correction())], 1..60),
+    ) {
+        let mut world = World::default();
+        for command in &commands {
+            let before = world.counts.clone();
+            world.apply(command);
+            for (total, (count, _)) in before {
+                prop_assert!(world.counts[&total].0 >= count, "{:?} fell", total);
+            }
+        }
+        let (deployments, incidents) = (world.working.all_deployments(), world.working.all_incidents());
+        let mut marked = BTreeMap::<Metric, i64>::new();
+        for metric in CATALOGUE.iter().map(|instrument| instrument.metric) {
+            let marks = deployments.iter().map(|d| d.counted).chain(incidents.iter().map(|i| i.counted));
+            let count = marks.filter(|marks| marks.has(metric.bit())).count();
+            if count > 0 {
+                marked.insert(metric, i64::try_from(count).unwrap());
+            }
+        }
+        let mut counted = BTreeMap::<Metric, i64>::new();
+        for ((metric, _), (count, _)) in &world.counts {
+            *counted.entry(*metric).or_default() += count;
+        }
+        counted.retain(|_, count| *count > 0);
+        prop_assert_eq!(counted, marked);
+        for d in &deployments {
+            let ends = (d.rolled_back_at.is_some(), d.deployed_at.is_some(), d.failed_at.is_some());
+            let status = match ends {
+                (true, true, false) => Status::RolledBack,
+                (false, true, false) => Status::Deployed,
+                (false, false, true) => Status::Failed,
+                (false, false, false) => Status::Started,
+                _ => return Err(TestCaseError::fail(format!("{d:?}"))),
+            };
+            prop_assert_eq!(d.status, status);
+            prop_assert!(d.lead_time_micros().is_none_or(|micros| micros >= 0));
+            prop_assert!(d.duration_micros().is_none_or(|micros| micros >= 0));
+            let linked: Vec<_> = incidents
+                .iter()
+                .filter(|i| i.project_id == d.project_id && i.deployment_id.as_ref() == Some(&d.id) && i.is_live())
+                .collect();
+            prop_assert_eq!(d.incident_count, i64::try_from(linked.len()).unwrap());
+            for incident in linked {
+                prop_assert_eq!(incident.deployment_deployed_at, d.deployed_at.filter(|_| d.is_live()));
+            }
+        }
+        for i in &incidents {
+            prop_assert!(i.time_to_restore_micros().is_none_or(|micros| micros >= 0));
+            prop_assert!(i.finished_at.is_none() || i.restored_at.is_some());
+            if i.deployment_id.is_none() {
+                prop_assert_eq!(i.deployment_deployed_at, None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_deletion_taken_back_leaves_everything_as_it_was(
+        commands in proptest::collection::vec(command(), 1..40),
+        deleted in proptest::collection::vec((any::<bool>(), any::<proptest::sample::Index>()), 1..6),
+    ) {
+        let mut world = World::default();
+        for command in &commands {
+            world.apply(command);
+        }
+        let (before, incidents) = (world.working.all_deployments(), world.working.all_incidents());
+        let counts = world.counts.clone();
+        let touch = |deployment: Option<&Deployment>, incident: Option<&Incident>, delete: bool| {
+            let action = match (deployment, incident) {
+                (Some(d), _) => Action::Deployment(deployment::Command {
+                    id: d.id.clone(),
+                    project_id: Some(d.project_id.clone()),
+                    details: Details::default(),
+                    change: if delete { deployment::Change::Deleted } else { deployment::Change::Undeleted },
+                }),
+                (None, Some(i)) => Action::Incident(incident::Command {
+                    id: Some(i.id.clone()),
+                    project_id: Some(i.project_id.clone()),
+                    change: if delete { incident::Change::Deleted } else { incident::Change::Undeleted },
+                }),
+                (None, None) => return None,
+            };
+            Some(Command { actor: name("test"), received_at: at(2 * DAY), action })
+        };
+        let chosen: Vec<_> = deleted.iter().map(|(of_deployments, index)| {
+            let deployment = (*of_deployments && !before.is_empty()).then(|| &before[index.index(before.len())]);
+            let incident = (!of_deployments && !incidents.is_empty()).then(|| &incidents[index.index(incidents.len())]);
+            (deployment, incident)
+        }).collect();
+        for (deployment, incident) in &chosen {
+            if let Some(command) = touch(*deployment, *incident, true) {
+                prop_assert!(world.apply(&command));
+            }
+        }
+        for (deployment, incident) in chosen.iter().rev() {
+            if let Some(command) = touch(*deployment, *incident, false) {
+                prop_assert!(world.apply(&command));
+            }
+        }
+        let untimed = |incidents: Vec<Incident>| -> Vec<_> {
+            incidents.into_iter().map(|i| Incident { updated_at: at(0), ..i }).collect()
+        };
+        prop_assert_eq!(timeless(world.working.all_deployments()), timeless(before.clone()));
+        prop_assert_eq!(untimed(world.working.all_incidents()), untimed(incidents.clone()));
+        prop_assert_eq!(&world.counts, &counts);
     }
 
     #[test]

@@ -108,7 +108,8 @@ impl Snapshot {
         let mut linked = LinkedIncidents::default();
         in_tx!(self, |connection| {
             let mut query = QueryBuilder::new(
-                "SELECT project_id, deployment_id, id, started_at, restored_at FROM incidents WHERE deployment_id IS NOT NULL",
+                "SELECT project_id, deployment_id, id, started_at, restored_at FROM incidents \
+                 WHERE deployment_id IS NOT NULL AND deleted_at IS NULL",
             );
             push_span(&mut query, "deployment_deployed_at", scope);
             push_list(&mut query, "project_id", &scope.projects);
@@ -137,7 +138,7 @@ impl Snapshot {
         let select = format!(
             "SELECT deployed_at, happened_at, first_commit_at, rolled_back_at, unplanned, {}, \
              CASE WHEN incident_count > 0 THEN project_id END, CASE WHEN incident_count > 0 THEN id END \
-             FROM deployments WHERE status <> 'started'",
+             FROM deployments WHERE status <> 'started' AND deleted_at IS NULL",
             group_column(group_by)
         );
         in_tx!(self, |connection| {
@@ -193,7 +194,7 @@ impl Snapshot {
         scope: &Scope,
         mut take: impl FnMut(Deployment) + Send,
     ) -> Result<(), Error> {
-        let select = format!("SELECT {} FROM deployments WHERE true", names(deployments::COLUMNS));
+        let select = format!("SELECT {} FROM deployments WHERE deleted_at IS NULL", names(deployments::COLUMNS));
         in_tx!(self, |connection| {
             let mut query = QueryBuilder::new(&select);
             push_span(&mut query, "happened_at", scope);
@@ -271,11 +272,12 @@ push_fn! {
     /// Statements that share no row, so that each goes by an index of its own.
     fn push_incidents(query, columns: &str, scope: &Scope) {
         let Scope { from, to, .. } = scope;
-        query.push(format_args!("SELECT {columns} FROM incidents WHERE true"));
+        query.push(format_args!("SELECT {columns} FROM incidents WHERE deleted_at IS NULL"));
         push_span(query, "started_at", scope);
         push_scope(query, scope);
         for (index, end) in ["restored_at IS NULL", "restored_at >= ", "finished_at >= "].into_iter().enumerate() {
             query.push(format_args!(" UNION ALL SELECT {columns} FROM incidents WHERE started_at < ")).push_bind(from);
+            query.push(" AND deleted_at IS NULL");
             query.push(format_args!(" AND {end}"));
             if index > 0 {
                 query.push_bind(from);

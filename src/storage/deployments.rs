@@ -29,6 +29,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Integer("counted"),
     Integer("created_at"),
     Integer("updated_at"),
+    Integer("deleted_at"),
 ];
 
 static SELECT_BY_KEY: LazyLock<Texts> =
@@ -37,7 +38,10 @@ static SELECT_BY_ID: LazyLock<Texts> = LazyLock::new(|| Texts::new(|d| d.select_
 static INSERT: LazyLock<Texts> = LazyLock::new(|| Texts::new(|d| d.insert(TABLE, COLUMNS)));
 static UPDATE: LazyLock<Texts> = LazyLock::new(|| Texts::new(|d| d.update(TABLE, &["id", "project_id"], COLUMNS)));
 static SELECT_ONE: LazyLock<String> = LazyLock::new(|| {
-    format!("SELECT {} FROM {TABLE} WHERE id = $1 AND ($2 IS NULL OR project_id = $2)", names(COLUMNS))
+    format!(
+        "SELECT {} FROM {TABLE} WHERE id = $1 AND ($2 IS NULL OR project_id = $2) AND deleted_at IS NULL",
+        names(COLUMNS)
+    )
 });
 
 impl Tx<'_> {

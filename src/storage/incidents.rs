@@ -24,6 +24,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Integer("counted"),
     Integer("created_at"),
     Integer("updated_at"),
+    Integer("deleted_at"),
 ];
 
 static SELECT_BY_KEY: LazyLock<Texts> =
@@ -34,7 +35,10 @@ static SELECT_LINKED: LazyLock<Texts> =
 static INSERT: LazyLock<Texts> = LazyLock::new(|| Texts::new(|d| d.insert(TABLE, COLUMNS)));
 static UPDATE: LazyLock<Texts> = LazyLock::new(|| Texts::new(|d| d.update(TABLE, &["id", "project_id"], COLUMNS)));
 static SELECT_ONE: LazyLock<String> = LazyLock::new(|| {
-    format!("SELECT {} FROM {TABLE} WHERE id = $1 AND ($2 IS NULL OR project_id = $2)", names(COLUMNS))
+    format!(
+        "SELECT {} FROM {TABLE} WHERE id = $1 AND ($2 IS NULL OR project_id = $2) AND deleted_at IS NULL",
+        names(COLUMNS)
+    )
 });
 static COUNT: LazyLock<Texts> = LazyLock::new(|| {
     Texts::new(|d| {
@@ -60,7 +64,7 @@ static IDS_LINKED: LazyLock<Texts> = LazyLock::new(|| {
         let batch = d.batch(&[Text("deployment_id"), Text("project_id")]);
         format!(
             "SELECT f.project_id, f.deployment_id, f.id FROM ({batch}) AS batch CROSS JOIN {TABLE} AS f \
-             WHERE f.deployment_id = batch.deployment_id AND f.project_id = batch.project_id ORDER BY f.started_at, f.id"
+             WHERE f.deployment_id = batch.deployment_id AND f.project_id = batch.project_id AND f.deleted_at IS NULL ORDER BY f.started_at, f.id"
         )
     })
 });
@@ -83,7 +87,7 @@ impl Tx<'_> {
         self.select(&SELECT_BY_ID, ids).await
     }
 
-    /// The incidents that are linked to these deployments.
+    /// The incidents that are linked to these deployments, deleted ones too.
     pub async fn incidents_linked_to(&mut self, deployments: &[&Deployment]) -> Result<Vec<Incident>, Error> {
         let keys: Vec<_> =
             deployments.iter().map(|d| Linked { deployment_id: &d.id, project_id: &d.project_id }).collect();

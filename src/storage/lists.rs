@@ -74,7 +74,8 @@ macro_rules! push_filter {
 
 impl Store {
     pub async fn list_deployments(&self, filter: &Filter) -> Result<Page<Deployment>, Error> {
-        let select = format!("SELECT {} FROM {} WHERE true", names(deployments::COLUMNS), deployments::TABLE);
+        let select =
+            format!("SELECT {} FROM {} WHERE deleted_at IS NULL", names(deployments::COLUMNS), deployments::TABLE);
         let items: Vec<Deployment> = on_engine!(self, |pool| {
             let mut query = QueryBuilder::new(&select);
             if !filter.status.is_empty() {
@@ -92,7 +93,7 @@ impl Store {
     }
 
     pub async fn list_incidents(&self, filter: &Filter) -> Result<Page<Incident>, Error> {
-        let select = format!("SELECT {} FROM {} WHERE true", names(incidents::COLUMNS), incidents::TABLE);
+        let select = format!("SELECT {} FROM {} WHERE deleted_at IS NULL", names(incidents::COLUMNS), incidents::TABLE);
         let items: Vec<Incident> = on_engine!(self, |pool| {
             let mut query = QueryBuilder::new(&select);
             match filter.state {

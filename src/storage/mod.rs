@@ -23,7 +23,7 @@ use std::time::Duration;
 pub use answers::{DeploymentRow, GroupBy, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Snapshot};
 pub use error::Error;
 pub use incidents::LinkedIds;
-pub use journal::{Entry, Fact};
+pub use journal::{Entity, Entry, Fact, JournalFilter, Recorded};
 pub use lists::{Cursor, Filter, IncidentState, Page};
 pub use series::Totals;
 pub use tx::{Key, Tx, Writes};

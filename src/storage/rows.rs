@@ -82,6 +82,7 @@ from_row!(Deployment {
     counted,
     created_at,
     updated_at,
+    deleted_at,
 });
 from_row!(Incident {
     project_id,
@@ -99,4 +100,5 @@ from_row!(Incident {
     counted,
     created_at,
     updated_at,
+    deleted_at,
 });

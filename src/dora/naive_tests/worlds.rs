@@ -107,6 +107,7 @@ fn deployment(n: usize, ends: Ends, (at, before, kind, other, back): Sketch) -> 
         counted: Marks::default(),
         created_at: time(at),
         updated_at: time(at),
+        deleted_at: None,
     }
 }
 
@@ -140,5 +141,6 @@ fn incident(
         counted: Marks::default(),
         created_at: time(started),
         updated_at: time(started),
+        deleted_at: None,
     }
 }

@@ -2,11 +2,13 @@
 
 mod access;
 mod body;
+mod corrections;
 mod deployments;
 mod dora;
 mod error;
 mod extract;
 mod incidents;
+mod journal;
 mod metrics;
 mod observe;
 mod openapi;

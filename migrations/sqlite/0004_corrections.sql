@@ -1,0 +1,7 @@
+-- A deleted fact stays where it is: its identity and what it has counted must outlive it.
+
+ALTER TABLE deployments ADD COLUMN deleted_at INTEGER;
+ALTER TABLE incidents ADD COLUMN deleted_at INTEGER;
+
+-- What happened to one fact, in order.
+CREATE INDEX journal_of_entity ON journal (entity_id, project_id, seq);
