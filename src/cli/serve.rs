@@ -104,6 +104,8 @@ impl Service {
             benchmark: config.benchmark,
             shown_config: config.shown(),
             body_limit: config.server.body_limit_bytes,
+            import_limit: config.server.import_limit_bytes,
+            exports: http::export_slots(),
             max_connections: config.server.max_connections,
             request_timeout: config.server.request_timeout(),
             metrics_auth: config.server.metrics_auth,

@@ -15,6 +15,8 @@ pub struct Server {
     /// Open at once; others wait. Lowered where the process may not have so many files.
     pub max_connections: usize,
     pub body_limit_bytes: usize,
+    /// Of `POST /import`, as it is sent; it is held in memory.
+    pub import_limit_bytes: usize,
     pub request_timeout_seconds: u64,
     /// How long a stop waits for requests in flight.
     pub shutdown_timeout_seconds: u64,
@@ -31,6 +33,7 @@ impl Default for Server {
             port: 3000,
             max_connections: 1024,
             body_limit_bytes: 1024 * 1024,
+            import_limit_bytes: 32 * 1024 * 1024,
             request_timeout_seconds: 30,
             shutdown_timeout_seconds: 30,
             cors_origins: Vec::new(),
@@ -63,6 +66,9 @@ impl Server {
         }
         if self.body_limit_bytes == 0 {
             return Err(Problem::at("server.body_limit_bytes", "expected at least 1, found 0"));
+        }
+        if self.import_limit_bytes == 0 {
+            return Err(Problem::at("server.import_limit_bytes", "expected at least 1, found 0"));
         }
         if self.request_timeout_seconds == 0 {
             return Err(Problem::at("server.request_timeout_seconds", "expected at least 1, found 0"));

@@ -99,6 +99,8 @@ pub enum Change {
     },
     /// Somebody says what it should have been.
     Corrected(Box<correction::Deployment>),
+    /// The same, and it is made when it is not known.
+    Imported(Box<correction::Deployment>),
     Deleted,
     /// Takes a deletion back.
     Undeleted,
@@ -122,6 +124,7 @@ impl Command {
             Change::Failed { .. } => "deployment.failed",
             Change::RolledBack { .. } => "deployment.rolled_back",
             Change::Corrected(_) => "deployment.corrected",
+            Change::Imported(_) => "deployment.imported",
             Change::Deleted => "deployment.deleted",
             Change::Undeleted => "deployment.undeleted",
         }
@@ -165,7 +168,10 @@ pub fn apply(before: Option<&Deployment>, command: &Command, context: &Context<'
     let mut after = match before {
         Some(before) if before.deleted_at.is_some() => deleted(before, command)?,
         Some(before) => merged(before, &command.details, context)?,
-        None => created(command, context)?,
+        None => match &command.change {
+            Change::Imported(correction) => imported(command, correction, context)?,
+            _ => created(command, context)?,
+        },
     };
     match &command.change {
         Change::Start { deployed_at: None } => {}
@@ -175,7 +181,7 @@ pub fn apply(before: Option<&Deployment>, command: &Command, context: &Context<'
         Change::RolledBack { rolled_back_at, reason } => {
             roll_back(&mut after, *rolled_back_at, reason.as_ref(), context)?;
         }
-        Change::Corrected(correction) => correction.apply(&mut after)?,
+        Change::Corrected(correction) | Change::Imported(correction) => correction.apply(&mut after)?,
         Change::Deleted => after.deleted_at = after.deleted_at.or(Some(context.now)),
         Change::Undeleted => after.deleted_at = None,
     }
@@ -230,32 +236,67 @@ fn created(command: &Command, context: &Context<'_>) -> Result<Deployment, Refus
         team_id: context.teams.resolve(team_id.as_ref(), &project_id, username.as_ref()),
         environment: environment.unwrap_or_else(|| context.production.clone()),
         deploy_start_at: deploy_start_at.or(starts_now.then_some(context.now)),
-        id: command.id.clone(),
-        project_id,
-        status: Status::Started,
         first_commit_at,
-        deployed_at: None,
-        failed_at: None,
-        rolled_back_at: None,
-        reason: None,
         username,
         commit_sha,
         version,
         url,
         unplanned,
+        ..empty(&command.id, project_id, context)
+    })
+}
+
+/// What an import starts from; its fields are put in like a correction's.
+fn imported(
+    command: &Command,
+    correction: &correction::Deployment,
+    context: &Context<'_>,
+) -> Result<Deployment, Refusal> {
+    let mut missing = Findings::default();
+    if command.project_id.is_none() {
+        missing.add("/project_id", "required");
+    }
+    let times = [&correction.deploy_start_at, &correction.deployed_at, &correction.failed_at];
+    if times.into_iter().all(|time| time.value().is_none()) {
+        missing.add("/deploy_start_at", "required, if there is neither deployed_at nor failed_at");
+    }
+    missing.or(Refusal::Invalid)?;
+    let Some(project_id) = command.project_id.clone() else { unreachable!("checked above") };
+    let team_id = context.teams.resolve(None, &project_id, correction.username.value());
+    Ok(Deployment { team_id, ..empty(&command.id, project_id, context) })
+}
+
+fn empty(id: &Name, project_id: Name, context: &Context<'_>) -> Deployment {
+    Deployment {
+        id: id.clone(),
+        project_id,
+        team_id: None,
+        environment: context.production.clone(),
+        status: Status::Started,
+        first_commit_at: None,
+        deploy_start_at: None,
+        deployed_at: None,
+        failed_at: None,
+        rolled_back_at: None,
+        reason: None,
+        username: None,
+        commit_sha: None,
+        version: None,
+        url: None,
+        unplanned: None,
         incident_count: 0,
         counted: Marks::default(),
         created_at: context.now,
         updated_at: context.now,
         deleted_at: None,
-    })
+    }
 }
 
 /// What may still be said about a deleted one.
 fn deleted(before: &Deployment, command: &Command) -> Result<Deployment, Refusal> {
     match command.change {
         Change::Deleted | Change::Undeleted => Ok(before.clone()),
-        Change::Start { .. } | Change::Deployed { create_if_not_exists: true, .. } => {
+        Change::Start { .. } | Change::Imported(_) | Change::Deployed { create_if_not_exists: true, .. } => {
             Err(conflict("/id", correction::DELETED))
         }
         _ => {

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::correction::Edit;
 use super::deployment::{Deployment, in_order, not_before, not_in_the_future, same_time, settle};
 use super::refusal::{FieldProblem, Findings, Refusal};
 use super::time;
@@ -69,6 +70,8 @@ pub enum Change {
     },
     /// Somebody says what it should have been.
     Corrected(Box<correction::Incident>),
+    /// The same, and it is made when it is not known.
+    Imported(Box<correction::Incident>),
     Deleted,
     /// Takes a deletion back.
     Undeleted,
@@ -91,6 +94,7 @@ impl Command {
             Change::Restored { .. } => "incident.restored",
             Change::Finished { .. } => "incident.finished",
             Change::Corrected(_) => "incident.corrected",
+            Change::Imported(_) => "incident.imported",
             Change::Deleted => "incident.deleted",
             Change::Undeleted => "incident.undeleted",
         }
@@ -100,7 +104,7 @@ impl Command {
     pub fn deployment_id(&self) -> Option<&Name> {
         match &self.change {
             Change::Open(opening) => opening.deployment_id.as_ref(),
-            Change::Corrected(correction) => correction.deployment_id.value(),
+            Change::Corrected(correction) | Change::Imported(correction) => correction.deployment_id.value(),
             _ => None,
         }
     }
@@ -150,6 +154,7 @@ pub fn apply(
     let mut after = match (&command.change, before) {
         (_, Some(before)) if before.deleted_at.is_some() => deleted(before, command)?,
         (Change::Open(opening), before) => opened(before, id, command.project_id.as_ref(), opening, linked, context)?,
+        (Change::Imported(correction), None) => imported(id, command.project_id.as_ref(), correction, linked, context)?,
         (_, Some(before)) => before.clone(),
         (_, None) => return Err(Refusal::NotFound { kind: KIND, id: id.clone(), hint: None }),
     };
@@ -163,9 +168,13 @@ pub fn apply(
         }
         Change::Restored { date } => restore(&mut after, *date, "/date", context)?,
         Change::Finished { date } => finish(&mut after, *date, None, "/date", context)?,
-        Change::Corrected(correction) => {
+        Change::Corrected(correction) | Change::Imported(correction) => {
             known_deployment(correction.deployment_id.value(), linked, &after.project_id)?;
             correction.apply(&mut after)?;
+            if correction.restored_at != Edit::Clear {
+                // finished implies restored
+                after.restored_at = after.restored_at.or(after.finished_at);
+            }
             after.deployment_deployed_at = linked_deployed_at(&after, linked);
         }
         Change::Deleted => after.deleted_at = after.deleted_at.or(Some(context.now)),
@@ -198,24 +207,15 @@ fn opened(
     };
     known_deployment(opening.deployment_id.as_ref(), linked, project_id)?;
     let Some(before) = before else {
-        let environment = opening.environment.clone().or_else(|| linked.map(|d| d.environment.clone()));
+        let empty = empty(id, project_id, linked, opening.started_at.unwrap_or(context.now), context);
         return Ok(Incident {
-            id: id.clone(),
-            project_id: project_id.clone(),
-            team_id: context.teams.resolve(None, project_id, None),
-            environment: environment.unwrap_or_else(|| context.production.clone()),
+            environment: opening.environment.clone().unwrap_or(empty.environment),
             deployment_id: opening.deployment_id.clone(),
             deployment_deployed_at: linked.and_then(|d| d.deployed_at),
             severity: opening.severity.clone(),
             title: opening.title.clone(),
             url: opening.url.clone(),
-            started_at: opening.started_at.unwrap_or(context.now),
-            restored_at: None,
-            finished_at: None,
-            counted: Marks::default(),
-            created_at: context.now,
-            updated_at: context.now,
-            deleted_at: None,
+            ..empty
         });
     };
     let mut after = before.clone();
@@ -235,6 +235,47 @@ fn opened(
     Ok(after)
 }
 
+/// What an import starts from; its fields are put in like a correction's.
+fn imported(
+    id: &Name,
+    project_id: Option<&Name>,
+    correction: &correction::Incident,
+    linked: Option<&Deployment>,
+    context: &Context<'_>,
+) -> Result<Incident, Refusal> {
+    let required = |pointer| Refusal::Invalid(vec![FieldProblem::new(pointer, "required")]);
+    let project_id = project_id.ok_or_else(|| required("/project_id"))?;
+    let started_at = correction.started_at.value().ok_or_else(|| required("/started_at"))?;
+    Ok(empty(id, project_id, linked, *started_at, context))
+}
+
+fn empty(
+    id: &Name,
+    project_id: &Name,
+    linked: Option<&Deployment>,
+    started_at: Timestamp,
+    context: &Context<'_>,
+) -> Incident {
+    Incident {
+        id: id.clone(),
+        project_id: project_id.clone(),
+        team_id: context.teams.resolve(None, project_id, None),
+        environment: linked.map_or_else(|| context.production.clone(), |linked| linked.environment.clone()),
+        deployment_id: None,
+        deployment_deployed_at: None,
+        severity: None,
+        title: None,
+        url: None,
+        started_at,
+        restored_at: None,
+        finished_at: None,
+        counted: Marks::default(),
+        created_at: context.now,
+        updated_at: context.now,
+        deleted_at: None,
+    }
+}
+
 fn known_deployment(sent: Option<&Name>, found: Option<&Deployment>, project_id: &Name) -> Result<(), Refusal> {
     let (Some(deployment_id), None) = (sent, found) else { return Ok(()) };
     let detail = format!("there is no deployment {deployment_id:?} in project {project_id:?}");
@@ -249,7 +290,9 @@ fn linked_deployed_at(after: &Incident, linked: Option<&Deployment>) -> Option<T
 fn deleted(before: &Incident, command: &Command) -> Result<Incident, Refusal> {
     match command.change {
         Change::Deleted | Change::Undeleted => Ok(before.clone()),
-        Change::Open(_) => Err(Refusal::Conflict(vec![FieldProblem::new("/id", correction::DELETED)])),
+        Change::Open(_) | Change::Imported(_) => {
+            Err(Refusal::Conflict(vec![FieldProblem::new("/id", correction::DELETED)]))
+        }
         _ => Err(Refusal::NotFound { kind: KIND, id: before.id.clone(), hint: Some(correction::DELETED.into()) }),
     }
 }

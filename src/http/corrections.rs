@@ -77,6 +77,26 @@ pub struct CorrectDeployment {
     id: Option<Name>,
 }
 
+impl From<CorrectDeployment> for correction::Deployment {
+    fn from(body: CorrectDeployment) -> Self {
+        Self {
+            team_id: body.team_id,
+            environment: body.environment,
+            first_commit_at: body.first_commit_at,
+            deploy_start_at: body.deploy_start_at,
+            deployed_at: body.deployed_at,
+            failed_at: body.failed_at,
+            rolled_back_at: body.rolled_back_at,
+            reason: body.reason,
+            username: body.username,
+            commit_sha: body.commit_sha,
+            version: body.version,
+            url: body.url,
+            unplanned: body.unplanned,
+        }
+    }
+}
+
 /// Correct a deployment.
 ///
 /// Answers follow at once. The totals of `/metrics` keep what they have counted, and count what the correction
@@ -97,23 +117,8 @@ async fn patch_deployment(
         let detail = "follows from deployed_at, failed_at and rolled_back_at: correct those";
         return Err(Problem::field("/status", detail));
     }
-    let project_id = target(query, body.project_id)?;
-    let correction = correction::Deployment {
-        team_id: body.team_id,
-        environment: body.environment,
-        first_commit_at: body.first_commit_at,
-        deploy_start_at: body.deploy_start_at,
-        deployed_at: body.deployed_at,
-        failed_at: body.failed_at,
-        rolled_back_at: body.rolled_back_at,
-        reason: body.reason,
-        username: body.username,
-        commit_sha: body.commit_sha,
-        version: body.version,
-        url: body.url,
-        unplanned: body.unplanned,
-    };
-    deployments::change(writer, &state, &base, id, project_id, deployment::Change::Corrected(Box::new(correction)))
+    let project_id = target(query, body.project_id.clone())?;
+    deployments::change(writer, &state, &base, id, project_id, deployment::Change::Corrected(Box::new(body.into())))
         .await
 }
 
@@ -190,6 +195,22 @@ pub struct CorrectIncident {
     id: Option<Name>,
 }
 
+impl From<CorrectIncident> for correction::Incident {
+    fn from(body: CorrectIncident) -> Self {
+        Self {
+            team_id: body.team_id,
+            environment: body.environment,
+            deployment_id: body.deployment_id,
+            severity: body.severity,
+            title: body.title,
+            url: body.url,
+            started_at: body.started_at,
+            restored_at: body.restored_at,
+            finished_at: body.finished_at,
+        }
+    }
+}
+
 /// Correct an incident, also to link it to its deployment later.
 ///
 /// Answers follow at once. The totals of `/metrics` keep what they have counted, and count what the correction
@@ -206,19 +227,8 @@ async fn patch_incident(
     Json(body): Json<CorrectIncident>,
 ) -> Result<Response, Problem> {
     same_id(&id, body.id.as_ref())?;
-    let project_id = target(query, body.project_id)?;
-    let correction = correction::Incident {
-        team_id: body.team_id,
-        environment: body.environment,
-        deployment_id: body.deployment_id,
-        severity: body.severity,
-        title: body.title,
-        url: body.url,
-        started_at: body.started_at,
-        restored_at: body.restored_at,
-        finished_at: body.finished_at,
-    };
-    incidents::change(writer, &state, &base, id, project_id, incident::Change::Corrected(Box::new(correction))).await
+    let project_id = target(query, body.project_id.clone())?;
+    incidents::change(writer, &state, &base, id, project_id, incident::Change::Corrected(Box::new(body.into()))).await
 }
 
 /// Remove an incident from every answer.

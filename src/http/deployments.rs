@@ -13,7 +13,7 @@ use super::extract::{Json, PathId, Query};
 use super::resource::{Base, ListParams, Listing, created, new_id, or_absent, required, seconds, target, the_one};
 use crate::domain::deployment::{Change, Command, Details, KIND, Status};
 use crate::domain::{Deployment, Name, Prose, Timestamp};
-use crate::ingest::Accepted;
+use crate::ingest::{Accepted, Effect};
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -113,10 +113,10 @@ async fn views(state: &AppState, facts: Vec<Deployment>) -> Result<Vec<View>, Pr
 }
 
 fn answer(base: &Base, (accepted, incidents): (Accepted<Deployment>, Vec<Name>)) -> Response {
-    let Accepted { fact, created: is_new } = accepted;
+    let Accepted { fact, effect } = accepted;
     let location = base.location("deployments", &fact.id, &fact.project_id);
     let view = View::new(fact, incidents);
-    if is_new { created(location, view) } else { axum::Json(view).into_response() }
+    if effect == Effect::Created { created(location, view) } else { axum::Json(view).into_response() }
 }
 
 /// A pipeline started; with `deployed_at` it has also ended well.

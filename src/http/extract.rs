@@ -29,7 +29,7 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
             return Err(Problem::new(&error::ENCODING_UNSUPPORTED, detail)
                 .with_header(header::ACCEPT_ENCODING, header::HeaderValue::from_static("identity")));
         }
-        let body = read(request, state).await?;
+        let body = read(request, Bounds { bytes: state.body_limit, each_frame: false }, state).await?;
         if body.iter().all(u8::is_ascii_whitespace) {
             return parse(b"{}").map(Self);
         }
@@ -40,9 +40,17 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Json<T> {
     }
 }
 
-async fn read(request: Request, state: &AppState) -> Result<Vec<u8>, Problem> {
-    let (patience, limit) = (state.request_timeout, state.body_limit);
-    let deadline = tokio::time::Instant::now() + patience;
+/// What is read of a body.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    pub bytes: usize,
+    /// A large body may take long, as long as it keeps coming.
+    pub each_frame: bool,
+}
+
+pub async fn read(request: Request, bounds: Bounds, state: &AppState) -> Result<Vec<u8>, Problem> {
+    let (patience, limit) = (state.request_timeout, bounds.bytes);
+    let mut deadline = tokio::time::Instant::now() + patience;
     let too_large = || Problem::new(&error::TOO_LARGE, format!("the body is larger than {limit} bytes"));
     let mut body = request.into_body();
     // what is announced as too large need not be sent
@@ -60,6 +68,9 @@ async fn read(request: Request, state: &AppState) -> Result<Vec<u8>, Problem> {
                 return Err(Problem::new(&error::TIMEOUT, detail));
             }
         };
+        if bounds.each_frame {
+            deadline = tokio::time::Instant::now() + patience;
+        }
         kept.extend_from_slice(&frame.into_data().unwrap_or_default());
         if kept.len() > limit {
             return Err(too_large());
@@ -67,7 +78,8 @@ async fn read(request: Request, state: &AppState) -> Result<Vec<u8>, Problem> {
     }
 }
 
-fn encoding(headers: &header::HeaderMap) -> Option<String> {
+/// An encoding other than none.
+pub fn encoding(headers: &header::HeaderMap) -> Option<String> {
     let encodings = headers.get_all(header::CONTENT_ENCODING).iter();
     let mut encodings = encodings.map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned());
     encodings
@@ -83,7 +95,8 @@ fn is_json(content_type: Option<&header::HeaderValue>) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// A JSON object.
+pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let not_json = |failure: serde_json::Error| Problem::new(&error::NOT_JSON, failure.to_string());
     // by itself the derived code would also take a list, and its items for the fields in their order
     if body.trim_ascii_start().first() != Some(&b'{') {

@@ -13,7 +13,7 @@ use super::extract::{Json, PathId, Query};
 use super::resource::{Base, ListParams, Listing, created, new_id, or_absent, required, seconds, target, the_one};
 use crate::domain::incident::{Change, Command, KIND, Opening};
 use crate::domain::{Incident, Name, Prose, Timestamp, abridged};
-use crate::ingest::Accepted;
+use crate::ingest::{Accepted, Effect};
 use crate::storage::IncidentState;
 
 pub fn router() -> OpenApiRouter<AppState> {
@@ -83,7 +83,7 @@ impl From<Incident> for View {
 }
 
 fn answer(base: &Base, accepted: Accepted<Incident>) -> Response {
-    if accepted.created {
+    if accepted.effect == Effect::Created {
         let location = base.location("incidents", &accepted.fact.id, &accepted.fact.project_id);
         return created(location, View::from(accepted.fact));
     }

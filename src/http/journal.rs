@@ -69,7 +69,7 @@ struct JournalParams {
     /// A time or a date; exclusive.
     to: Option<String>,
     /// 1 to 1000, default 50.
-    #[param(minimum = 1, maximum = 1000)]
+    #[param(minimum = 1, maximum = 1000, default = 50)]
     limit: Option<u16>,
     /// From the `Link` header of the page before.
     cursor: Option<i64>,

@@ -7,7 +7,9 @@ mod deployments;
 mod docs;
 mod dora;
 mod error;
+mod export;
 mod extract;
+mod import;
 mod incidents;
 mod journal;
 mod linger;
@@ -37,6 +39,7 @@ use crate::ingest::Ingest;
 use crate::storage::Store;
 use error::Problem;
 
+pub use export::slots as export_slots;
 pub use server::serve;
 
 /// What the handlers work with.
@@ -72,8 +75,12 @@ pub struct Parts {
     pub shown_config: serde_json::Value,
     /// Bytes.
     pub body_limit: usize,
+    /// Bytes of an import, as they are sent.
+    pub import_limit: usize,
     pub max_connections: usize,
     pub request_timeout: Duration,
+    /// How many more exports may run at once.
+    pub exports: Arc<tokio::sync::Semaphore>,
     /// Whether `/metrics` asks for credentials.
     pub metrics_auth: bool,
     pub cors_origins: Vec<HeaderValue>,
@@ -102,6 +109,8 @@ fn routes(state: AppState) -> Router {
         .merge(incidents::router())
         .merge(corrections::router())
         .merge(journal::router())
+        .merge(import::router())
+        .merge(export::router())
         .merge(dora::router())
         .merge(service::router())
         .split_for_parts();

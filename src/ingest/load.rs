@@ -60,17 +60,23 @@ async fn load_neighbours<'a>(
 }
 
 fn corrected_deployment(command: &Command) -> Option<&Name> {
-    use deployment::Change::{Corrected, Deleted, Undeleted};
+    use deployment::Change::{Corrected, Deleted, Imported, Undeleted};
     match &command.action {
-        Action::Deployment(deployment::Command { id, change: Corrected(_) | Deleted | Undeleted, .. }) => Some(id),
+        Action::Deployment(deployment::Command {
+            id,
+            change: Corrected(_) | Imported(_) | Deleted | Undeleted,
+            ..
+        }) => Some(id),
         _ => None,
     }
 }
 
 fn corrected_incident(command: &Command) -> Option<&Name> {
-    use incident::Change::{Corrected, Deleted, Undeleted};
+    use incident::Change::{Corrected, Deleted, Imported, Undeleted};
     match &command.action {
-        Action::Incident(incident::Command { id, change: Corrected(_) | Deleted | Undeleted, .. }) => id.as_ref(),
+        Action::Incident(incident::Command {
+            id, change: Corrected(_) | Imported(_) | Deleted | Undeleted, ..
+        }) => id.as_ref(),
         _ => None,
     }
 }

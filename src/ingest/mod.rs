@@ -1,6 +1,7 @@
 //! Taking commands in: one writer drains a queue, many commands share one transaction, and everyone is
 //! answered after it is on disk.
 
+mod bulk;
 mod health;
 mod load;
 mod plan;
@@ -16,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::domain::{Deployment, Incident, Name, Refusal, Timestamp, deployment, incident};
 
+pub use bulk::{Effect, Mode};
 pub use writer::{Settings, Unwritten, Writer};
 
 use health::Writable;
@@ -39,14 +41,22 @@ pub enum Action {
 #[derive(Debug, Clone)]
 pub struct Accepted<T> {
     pub fact: T,
-    /// Whether the command made it.
-    pub created: bool,
+    pub effect: Effect,
 }
 
 #[derive(Debug, Clone)]
 enum Outcome {
     Deployment(Accepted<Deployment>, Vec<Name>),
     Incident(Accepted<Incident>),
+}
+
+impl Outcome {
+    fn effect(&self) -> Effect {
+        match self {
+            Self::Deployment(accepted, _) => accepted.effect,
+            Self::Incident(accepted) => accepted.effect,
+        }
+    }
 }
 
 /// Why a command was not recorded. In every case it has left no trace, except that after `Unavailable`
@@ -74,18 +84,30 @@ pub struct Ingest {
 
 #[derive(Debug)]
 struct Job {
-    command: Command,
+    work: Work,
     /// Not begun by then: given up, so that the caller's answer and the store agree.
     deadline: tokio::time::Instant,
     /// Set by whoever comes first: the writer that begins it, or its caller who gives up.
     taken: Arc<AtomicBool>,
-    answer: oneshot::Sender<Result<Outcome, Error>>,
+}
+
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all work is of the large variant, and wants no allocation")]
+enum Work {
+    /// Shares a transaction with others.
+    One { command: Command, answer: oneshot::Sender<Result<Outcome, Error>> },
+    /// Has a transaction of its own.
+    Many { commands: Vec<Command>, mode: Mode, answer: oneshot::Sender<Result<Vec<Result<Effect, Refusal>>, Error>> },
 }
 
 impl Job {
     /// Whether it is to be done: in time, and with somebody who waits for it.
     fn begin(&self, now: tokio::time::Instant) -> bool {
-        self.deadline > now && !self.answer.is_closed() && !self.taken.swap(true, Ordering::AcqRel)
+        let is_closed = match &self.work {
+            Work::One { answer, .. } => answer.is_closed(),
+            Work::Many { answer, .. } => answer.is_closed(),
+        };
+        self.deadline > now && !is_closed && !self.taken.swap(true, Ordering::AcqRel)
     }
 }
 
@@ -119,13 +141,22 @@ impl Ingest {
 
     async fn accept(&self, command: Command) -> Result<Outcome, Error> {
         let deadline = tokio::time::Instant::now() + self.patience;
+        self.hand_in(deadline, |answer| Work::One { command, answer }).await?
+    }
+
+    /// Waits for a place in the queue, and for the answer.
+    async fn hand_in<T>(
+        &self,
+        deadline: tokio::time::Instant,
+        work: impl FnOnce(oneshot::Sender<T>) -> Work,
+    ) -> Result<T, Error> {
         let place = tokio::time::timeout_at(deadline, self.queue.reserve())
             .await
             .map_err(|_| Error::Overloaded)?
             .map_err(|_| Error::Unavailable)?;
         let (answer, mut answered) = oneshot::channel();
         let taken = Arc::new(AtomicBool::new(false));
-        place.send(Job { command, deadline, taken: taken.clone(), answer });
+        place.send(Job { work: work(answer), deadline, taken: taken.clone() });
         let outcome = match tokio::time::timeout_at(deadline, &mut answered).await {
             Ok(outcome) => outcome,
             // the writer has not come to it, and now never will
@@ -133,7 +164,7 @@ impl Ingest {
             // begun, so it may be on disk a moment later; the writer answers within a time of its own
             Err(_) => answered.await,
         };
-        outcome.map_err(|_| Error::Unavailable)?
+        outcome.map_err(|_| Error::Unavailable)
     }
 
     /// Whether what is handed in can be written, by what was tried last.

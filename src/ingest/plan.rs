@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::{Accepted, Action, Command, Outcome};
+use super::{Accepted, Action, Command, Effect, Outcome};
 use crate::domain::{Context, Deployment, Incident, Name, Refusal, Timestamp, deployment, incident, teams::Teams};
 use crate::metrics;
 use crate::storage::{Entry, Fact, LinkedIds, Totals, Writes};
@@ -167,7 +167,7 @@ impl Working {
                 self.tell_incidents(command, &after);
             }
         }
-        Ok(Accepted { fact: after, created: before.is_none() })
+        Ok(Accepted { effect: effect(before.as_ref(), &after), fact: after })
     }
 
     fn incident(
@@ -208,7 +208,7 @@ impl Working {
             }
             self.store_incident(after.clone());
         }
-        Ok(Accepted { fact: after, created: before.is_none() })
+        Ok(Accepted { effect: effect(before.as_ref(), &after), fact: after })
     }
 
     fn linked(&self, project: Option<&Name>, id: Option<&Name>) -> Option<Deployment> {
@@ -299,6 +299,14 @@ impl Working {
         let (new_deployments, changed_deployments) = self.deployments.changed();
         let (new_incidents, changed_incidents) = self.incidents.changed();
         Some(Writes { new_deployments, changed_deployments, new_incidents, changed_incidents, journal, totals })
+    }
+}
+
+fn effect<T: PartialEq>(before: Option<&T>, after: &T) -> Effect {
+    match before {
+        None => Effect::Created,
+        Some(before) if before == after => Effect::Unchanged,
+        Some(_) => Effect::Changed,
     }
 }
 

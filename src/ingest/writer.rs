@@ -9,8 +9,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::health::Health;
 use super::plan::Rules;
-use super::{Command, Error, Ingest, Job, Outcome, load};
-use crate::domain::{Name, teams::Teams};
+use super::{Command, Effect, Error, Ingest, Job, Mode, Outcome, Work, load};
+use crate::domain::{Name, Refusal, teams::Teams};
 use crate::storage::{self, Store, Tx};
 use crate::telemetry::instruments;
 
@@ -18,6 +18,8 @@ use crate::telemetry::instruments;
 const BATCH: usize = 256;
 /// Commands that may wait; more are held back at the door.
 const QUEUE: usize = 4096;
+/// What each command of a long batch may add to the time of a short one.
+const BULK_PATIENCE: Duration = Duration::from_millis(1);
 /// How often a batch is tried again when replicas meet.
 const TRIES: u32 = 10;
 /// How often, after a write has failed, a small one tells whether the next would succeed.
@@ -110,42 +112,58 @@ impl Writer {
 
     async fn process(&mut self, jobs: Vec<Job>) {
         let now = Instant::now();
-        let (jobs, late): (Vec<_>, Vec<_>) = jobs.into_iter().partition(|job| job.begin(now));
-        for job in late {
-            self.answer(job.answer, Err(Error::Overloaded));
+        let (mut ones, mut many) = (Vec::with_capacity(jobs.len()), Vec::new());
+        for job in jobs {
+            let in_time = job.begin(now);
+            match job.work {
+                Work::One { command, answer } if in_time => ones.push((command, answer)),
+                Work::One { answer, .. } => self.answer(answer, Err(Error::Overloaded)),
+                Work::Many { commands, mode, answer } if in_time => many.push((commands, mode, answer)),
+                Work::Many { answer, .. } => drop(answer.send(Err(Error::Overloaded))),
+            }
         }
-        if jobs.is_empty() {
-            return;
+        if !ones.is_empty() {
+            self.together(ones, now + self.patience).await;
         }
+        for (commands, mode, answer) in many {
+            let patience = self.patience + BULK_PATIENCE * u32::try_from(commands.len()).unwrap_or(u32::MAX);
+            let commands: Vec<_> = commands.iter().collect();
+            let done = self.transact(&commands, mode, Instant::now() + patience).await;
+            // whoever has hung up will not read it
+            drop(answer.send(done.map(|outcomes| outcomes.into_iter().map(effect).collect())));
+        }
+    }
+
+    /// Commands that do not know of each other, in one transaction.
+    async fn together(&mut self, jobs: Vec<(Command, Answer)>, deadline: Instant) {
         self.meters.queue_length.record(self.queue.len() as u64, &[]);
         self.meters.batch_size.record(f64::from(u16::try_from(jobs.len()).unwrap_or(u16::MAX)), &[]);
-        let deadline = now + self.patience;
-        let commands: Vec<&Command> = jobs.iter().map(|job| &job.command).collect();
-        match self.transact(&commands, deadline).await {
+        let commands: Vec<&Command> = jobs.iter().map(|(command, _)| command).collect();
+        match self.transact(&commands, Mode::Each, deadline).await {
             Ok(outcomes) => {
-                for (job, outcome) in jobs.into_iter().zip(outcomes) {
-                    self.answer(job.answer, outcome);
+                for ((_, answer), outcome) in jobs.into_iter().zip(outcomes) {
+                    self.answer(answer, outcome.map_err(Error::from));
                 }
             }
             // one command that the database cannot stomach must not take the others with it
             Err(Error::Failed) if jobs.len() > 1 => {
-                for job in jobs {
-                    let outcome = match self.transact(&[&job.command], deadline).await {
-                        Ok(mut outcomes) => outcomes.pop().unwrap_or(Err(Error::Failed)),
+                for (command, answer) in jobs {
+                    let outcome = match self.transact(&[&command], Mode::Each, deadline).await {
+                        Ok(mut outcomes) => outcomes.pop().map_or(Err(Error::Failed), |o| o.map_err(Error::from)),
                         Err(error) => Err(error),
                     };
-                    self.answer(job.answer, outcome);
+                    self.answer(answer, outcome);
                 }
             }
             Err(error) => {
-                for job in jobs {
-                    self.answer(job.answer, Err(error.clone()));
+                for (_, answer) in jobs {
+                    self.answer(answer, Err(error.clone()));
                 }
             }
         }
     }
 
-    fn answer(&self, to: oneshot::Sender<Result<Outcome, Error>>, outcome: Result<Outcome, Error>) {
+    fn answer(&self, to: Answer, outcome: Result<Outcome, Error>) {
         let word = match &outcome {
             Ok(_) => "accepted",
             Err(Error::Refused(_)) => "refused",
@@ -162,9 +180,10 @@ impl Writer {
     async fn transact(
         &mut self,
         commands: &[&Command],
+        mode: Mode,
         deadline: Instant,
-    ) -> Result<Vec<Result<Outcome, Error>>, Error> {
-        match within(deadline, self.try_often(commands)).await {
+    ) -> Result<Vec<Result<Outcome, Refusal>>, Error> {
+        match within(deadline, self.try_often(commands, mode)).await {
             Ok(Done { outcomes, wrote }) => {
                 if wrote {
                     self.health.works();
@@ -183,11 +202,11 @@ impl Writer {
         }
     }
 
-    async fn try_often(&self, commands: &[&Command]) -> Result<Done, storage::Error> {
+    async fn try_often(&self, commands: &[&Command], mode: Mode) -> Result<Done, storage::Error> {
         let mut tries = 0;
         loop {
             let started = Instant::now();
-            let outcome = self.try_once(commands).await;
+            let outcome = self.try_once(commands, mode).await;
             let failure = outcome.as_ref().err().map(|error| KeyValue::new("error.type", error.kind()));
             self.meters.commit_duration.record(started.elapsed().as_secs_f64(), failure.as_slice());
             match outcome {
@@ -205,17 +224,21 @@ impl Writer {
         }
     }
 
-    async fn try_once(&self, commands: &[&Command]) -> Result<Done, storage::Error> {
+    async fn try_once(&self, commands: &[&Command], mode: Mode) -> Result<Done, storage::Error> {
         let mut tx = self.store.begin().await?;
-        let outcome = self.attempt(&mut tx, commands).await;
+        let outcome = self.attempt(&mut tx, commands, mode).await;
         tx.end(outcome).await
     }
 
-    async fn attempt(&self, tx: &mut Tx<'_>, commands: &[&Command]) -> Result<Done, storage::Error> {
+    async fn attempt(&self, tx: &mut Tx<'_>, commands: &[&Command], mode: Mode) -> Result<Done, storage::Error> {
         let mut working = load::working_set(tx, commands.iter().copied()).await?;
-        let outcomes =
-            commands.iter().map(|command| working.apply(command, &self.rules).map_err(Error::from)).collect();
-        let writes = working.writes();
+        let outcomes: Vec<_> = commands.iter().map(|command| working.apply(command, &self.rules)).collect();
+        let wanted = match mode {
+            Mode::Each => true,
+            Mode::All => outcomes.iter().all(Result::is_ok),
+            Mode::Try => false,
+        };
+        let writes = working.writes().filter(|_| wanted);
         if let Some(writes) = &writes {
             tx.write(writes).await?;
         }
@@ -223,10 +246,16 @@ impl Writer {
     }
 }
 
+type Answer = oneshot::Sender<Result<Outcome, Error>>;
+
+fn effect(outcome: Result<Outcome, Refusal>) -> Result<Effect, Refusal> {
+    outcome.map(|outcome| outcome.effect())
+}
+
 /// A batch that is over.
 #[derive(Debug)]
 struct Done {
-    outcomes: Vec<Result<Outcome, Error>>,
+    outcomes: Vec<Result<Outcome, Refusal>>,
     /// Whether anything changed, so that the disk was asked.
     wrote: bool,
 }

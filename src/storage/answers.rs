@@ -86,7 +86,7 @@ impl GroupBy {
 /// The store as it is at one moment, whatever is written meanwhile.
 #[derive(Debug)]
 pub struct Snapshot {
-    inner: Inner<Transaction<'static, Postgres>>,
+    pub(super) inner: Inner<Transaction<'static, Postgres>>,
 }
 
 impl Store {

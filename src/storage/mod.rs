@@ -6,6 +6,7 @@ mod engine;
 mod answers;
 mod deployments;
 mod error;
+mod export;
 mod identity;
 mod incidents;
 mod journal;
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 pub use answers::{DeploymentRow, GroupBy, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Snapshot};
 pub use error::Error;
+pub use export::PAGE;
 pub use incidents::LinkedIds;
 pub use journal::{Entity, Entry, Fact, JournalFilter, Recorded};
 pub use lists::{Cursor, Filter, IncidentState, Page};

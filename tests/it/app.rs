@@ -141,6 +141,13 @@ impl App {
     }
 }
 
+impl Stored {
+    /// Deployments and incidents.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.deployments.len(), self.incidents.len())
+    }
+}
+
 impl Answer {
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();

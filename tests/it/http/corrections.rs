@@ -155,7 +155,7 @@ async fn what_cannot_have_happened_is_refused(engine: Engine) {
     for (body, pointer) in [
         (json!({"deployment_id": "18"}), "/deployment_id"),
         (json!({"restored_at": "2026-06-15T11:29:59Z"}), "/restored_at"),
-        (json!({"finished_at": "2026-06-15T11:45:00Z"}), "/restored_at"),
+        (json!({"finished_at": "2026-06-15T11:45:00Z", "restored_at": null}), "/restored_at"),
         (json!({"started_at": "2026-06-15T09:59:59Z"}), "/started_at"),
     ] {
         assert_eq!(refuses(&app, "/incidents/outage", body, 422, "impossible").await, [pointer]);

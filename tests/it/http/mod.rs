@@ -2,6 +2,7 @@
 
 mod access;
 mod body;
+mod bulk;
 mod corrections;
 mod deployments;
 mod dora;

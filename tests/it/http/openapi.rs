@@ -82,6 +82,7 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
     GET /dora/benchmark get_dora_benchmark
     GET /dora/explain explain_dora
     GET /dora/trend get_dora_trend
+    GET /export export
     GET /health get_health
     GET /health/live get_liveness
     GET /health/ready get_readiness
@@ -99,6 +100,7 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
     POST /deployments/{id}/failed failed_deployment
     POST /deployments/{id}/restore restore_deployment
     POST /deployments/{id}/rolled-back rolled_back_deployment
+    POST /import import
     POST /incidents create_incident
     POST /incidents/{id}/finished finished_incident
     POST /incidents/{id}/restore restore_incident
@@ -122,6 +124,7 @@ async fn every_described_path_answers_at_both_places(engine: Engine) {
         let takes_a_body = value["requestBody"].is_object();
         let expected = match method.as_str() {
             "DELETE" => 204,
+            _ if path == "/import" => 422,
             _ if takes_a_body => 400,
             _ => 200,
         };
@@ -179,7 +182,7 @@ async fn bounds_are_described(engine: Engine) {
         parameters.iter().find(|parameter| parameter["name"] == "limit")
     });
     let limits: Vec<_> = limits.map(|limit| &limit["schema"]).collect();
-    assert_eq!(limits.len(), 3);
+    assert_eq!(limits.len(), 4);
     for limit in limits {
         assert_eq!((&limit["minimum"], &limit["maximum"], &limit["default"]), (&1.into(), &1000.into(), &50.into()));
     }

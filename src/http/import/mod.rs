@@ -1,0 +1,214 @@
+//! `POST /import`: many facts at once, one JSON object a line.
+
+mod body;
+mod lines;
+
+use axum::extract::{Request, State};
+use serde::Serialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use super::AppState;
+use super::access::Writer;
+use super::error::{self, Problem};
+use super::extract::Query;
+use crate::auth::Identity;
+use crate::domain::{FieldProblem, Refusal, Timestamp};
+use crate::ingest::{self, Command, Effect, Mode};
+use lines::{Kind, Lines};
+
+/// Lines in one transaction, when each stands for itself.
+const CHUNK: usize = 500;
+/// Lines of an import that is all or nothing, or only tried: they are held in memory and written at once.
+const MOST_AT_ONCE: usize = 100_000;
+/// Refused lines that a report names; the rest is only counted.
+const MOST_NAMED: usize = 1000;
+
+pub fn router() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(import))
+}
+
+/// What can be asked for.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "read only by the macro that describes it")]
+struct ImportParams {
+    /// Only say what would become of each line; record nothing. 100,000 lines at the most.
+    dry_run: Option<bool>,
+    /// Record all lines, or none when one is refused. 100,000 lines at the most.
+    atomic: Option<bool>,
+}
+
+/// What became of the lines.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct ImportReport {
+    /// Lines with something on them.
+    lines: u64,
+    /// Facts that were not known.
+    created: u64,
+    /// Facts of which a line said something new.
+    changed: u64,
+    /// Lines that said nothing new.
+    unchanged: u64,
+    /// Lines that left no trace.
+    refused: u64,
+    /// Why, for the first 1,000 refused lines.
+    errors: Vec<RefusedLine>,
+    /// Nothing was recorded, it was only tried.
+    dry_run: bool,
+}
+
+/// One field of a line that cannot be.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct RefusedLine {
+    /// From 1.
+    line: u64,
+    /// A JSON pointer into the line.
+    pointer: String,
+    detail: String,
+}
+
+/// Record many facts.
+///
+/// NDJSON: on each line a deployment or an incident with its `kind`, its `project_id` and `id`, and the fields of
+/// `PATCH`. A fact that is not known is made; of one that is known, what is sent replaces what is stored, as with
+/// `PATCH`. In whatever order: deployments are recorded before the incidents that name them. Sent again, it changes
+/// nothing. `Content-Encoding: gzip` is accepted. A refused line does not hold up the others, unless `atomic=true`;
+/// when all are refused, the answer is 422.
+#[utoipa::path(post, path = "/import", tag = "import and export", params(ImportParams),
+    request_body(content = String, content_type = "application/x-ndjson",
+        example = r#"{"kind": "deployment", "project_id": "shop", "id": "1", "first_commit_at": "2026-01-31T12:00:00Z", "deployed_at": "2026-01-31T15:00:00Z"}"#),
+    responses((status = 200, body = ImportReport)))]
+async fn import(
+    Writer(identity): Writer,
+    State(state): State<AppState>,
+    mut query: Query,
+    request: Request,
+) -> Result<axum::Json<ImportReport>, Problem> {
+    let dry_run = query.one("dry_run", flag)?.unwrap_or(false);
+    let atomic = query.one("atomic", flag)?.unwrap_or(false);
+    query.done()?;
+    let body = body::read(request, &state).await?;
+    let import = Import { state: &state, identity, now: state.clock.now(), report: ImportReport::default() };
+    let lines = Lines::new(&body);
+    let report = match (dry_run, atomic) {
+        (true, _) => import.at_once(lines, Mode::Try).await?,
+        (false, true) => import.at_once(lines, Mode::All).await?,
+        (false, false) => import.in_chunks(&lines).await?,
+    };
+    let nothing_taken = report.refused > 0 && report.refused == report.lines;
+    if !dry_run && (nothing_taken || (atomic && report.refused > 0)) {
+        return Err(refused(report));
+    }
+    Ok(axum::Json(report))
+}
+
+fn flag(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "expected true or false".to_owned())
+}
+
+fn refused(report: ImportReport) -> Problem {
+    let ImportReport { lines, refused, errors, .. } = report;
+    let errors = errors
+        .into_iter()
+        .map(|RefusedLine { line, pointer, detail }| FieldProblem::new(format!("/{line}{pointer}"), detail));
+    let mut problem = Problem::fields(&error::IMPORT_REFUSED, errors.collect());
+    problem.detail = format!("{refused} of {lines} lines are refused, and nothing was recorded").into();
+    problem
+}
+
+/// An import on its way.
+struct Import<'a> {
+    state: &'a AppState,
+    identity: Identity,
+    now: Timestamp,
+    report: ImportReport,
+}
+
+impl Import<'_> {
+    async fn in_chunks(mut self, lines: &Lines<'_>) -> Result<ImportReport, Problem> {
+        // deployments first: an incident may stand before the deployment that it names
+        for kind in [Kind::Deployment, Kind::Incident] {
+            let mut chunk = Vec::with_capacity(CHUNK);
+            for line in lines.read() {
+                match line?.command(kind) {
+                    Ok(None) => {}
+                    Ok(Some(taken)) => chunk.push(taken),
+                    Err(refused) => self.refuse(refused),
+                }
+                if chunk.len() == CHUNK {
+                    self.hand_in(&mut chunk, Mode::Each).await?;
+                }
+            }
+            self.hand_in(&mut chunk, Mode::Each).await?;
+        }
+        Ok(self.finish())
+    }
+
+    async fn at_once(mut self, lines: Lines<'_>, mode: Mode) -> Result<ImportReport, Problem> {
+        let mut all = Vec::new();
+        for kind in [Kind::Deployment, Kind::Incident] {
+            for line in lines.read() {
+                match line?.command(kind) {
+                    Ok(None) => {}
+                    Ok(Some(taken)) => all.push(taken),
+                    Err(refused) => self.refuse(refused),
+                }
+                if all.len() > MOST_AT_ONCE {
+                    let detail = format!("more than {MOST_AT_ONCE} lines cannot be done at once: send them in parts");
+                    return Err(Problem::new(&error::TOO_LARGE, detail));
+                }
+            }
+        }
+        // when all or nothing is wanted, a line that cannot be read settles it; the others are tried, to tell all
+        let mode = if self.report.refused > 0 { Mode::Try } else { mode };
+        self.report.dry_run = mode == Mode::Try;
+        self.hand_in(&mut all, mode).await?;
+        Ok(self.finish())
+    }
+
+    async fn hand_in(&mut self, lines: &mut Vec<(u64, ingest::Action)>, mode: Mode) -> Result<(), Problem> {
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let (numbers, commands): (Vec<_>, Vec<_>) = lines
+            .drain(..)
+            .map(|(number, action)| {
+                (number, Command { actor: self.identity.name.clone(), received_at: self.now, action })
+            })
+            .unzip();
+        let outcomes = self.state.ingest.many(commands, mode).await?;
+        for (line, outcome) in numbers.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(Effect::Created) => self.report.created += 1,
+                Ok(Effect::Changed) => self.report.changed += 1,
+                Ok(Effect::Unchanged) => self.report.unchanged += 1,
+                Err(refusal) => self.refuse(told(line, refusal)),
+            }
+        }
+        Ok(())
+    }
+
+    /// A line without a trace, and all that is wrong with it.
+    fn refuse(&mut self, told: Vec<RefusedLine>) {
+        self.report.refused += 1;
+        let room = MOST_NAMED.saturating_sub(self.report.errors.len());
+        self.report.errors.extend(told.into_iter().take(room));
+    }
+
+    fn finish(mut self) -> ImportReport {
+        let ImportReport { created, changed, unchanged, refused, .. } = self.report;
+        self.report.lines = created + changed + unchanged + refused;
+        self.report.errors.sort_by_key(|error| error.line);
+        self.report
+    }
+}
+
+fn told(line: u64, refusal: Refusal) -> Vec<RefusedLine> {
+    let problem = Problem::from(refusal);
+    if problem.errors.is_empty() {
+        return vec![RefusedLine { line, pointer: String::new(), detail: problem.detail.into_owned() }];
+    }
+    let told = |error: FieldProblem| RefusedLine { line, pointer: error.pointer.into_owned(), detail: error.detail };
+    problem.errors.into_iter().map(told).collect()
+}
