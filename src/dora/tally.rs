@@ -5,7 +5,9 @@ use std::collections::btree_map::Entry;
 use std::ops::Range;
 
 use super::facts::{Deployment, Incident, Recovery};
-use super::keys::{ChangeFailureRate, DeploymentFrequency, Incidents, Keys, Pipelines, RecoveryTime, ReworkRate};
+use super::keys::{
+    ChangeFailureRate, DeploymentFrequency, Durations, Incidents, Keys, Pipelines, RecoveryTime, ReworkRate,
+};
 use super::stats;
 use super::window::{Bucket, Calendar};
 use crate::domain::Timestamp;
@@ -25,7 +27,7 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Tally<'a, G> {
     calendar: &'a Calendar,
-    groups: BTreeMap<G, Group>,
+    groups: BTreeMap<G, Group<'a>>,
     overflow: bool,
 }
 
@@ -40,28 +42,50 @@ pub struct TooMany {
 
 /// What has been counted for one group.
 #[derive(Debug, Clone)]
-struct Group {
-    parts: Vec<Part>,
+struct Group<'a> {
+    parts: Vec<Part<'a>>,
     /// The days of the window that have a deployment.
     days: Vec<bool>,
 }
 
 /// What has been counted in one part of the window. Durations in microseconds.
 #[derive(Debug, Clone, Default)]
-struct Part {
+struct Part<'a> {
     deployments: u64,
     failed_in_use: u64,
     unplanned: u64,
     pipelines_failed: u64,
-    lead_times: Vec<i64>,
-    recoveries: Vec<i64>,
+    lead_times: Values<'a>,
+    recoveries: Values<'a>,
     recoveries_open: u64,
     incidents: Incidents,
     /// By how many the open incidents change in this part.
     opened: u64,
     closed: u64,
-    times_to_restore: Vec<i64>,
-    times_to_detect: Vec<i64>,
+    times_to_restore: Values<'a>,
+    times_to_detect: Values<'a>,
+}
+
+/// Durations, some of which may lie elsewhere: there may be millions of them, and adding up copies none.
+#[derive(Debug, Clone, Default)]
+struct Values<'a> {
+    own: Vec<i64>,
+    lent: Vec<&'a [i64]>,
+}
+
+impl<'a> Values<'a> {
+    fn lend(&mut self, from: &'a Values<'_>) {
+        if !from.own.is_empty() {
+            self.lent.push(&from.own);
+        }
+        self.lent.extend_from_slice(&from.lent);
+    }
+
+    fn durations(&self) -> Durations {
+        let mut all = self.lent.clone();
+        all.push(&self.own);
+        stats::durations(&all)
+    }
 }
 
 impl<'a, G: Ord> Tally<'a, G> {
@@ -75,7 +99,7 @@ impl<'a, G: Ord> Tally<'a, G> {
     }
 
     /// `None` when there are too many, which [`Self::finish`] tells.
-    fn group(&mut self, group: G) -> Option<&mut Group> {
+    fn group(&mut self, group: G) -> Option<&mut Group<'a>> {
         let cells = (self.groups.len() + 1) * self.calendar.buckets.len();
         match self.groups.entry(group) {
             Entry::Occupied(known) => Some(known.into_mut()),
@@ -106,7 +130,7 @@ impl<'a, G: Ord> Tally<'a, G> {
         group.days[day] = true;
         part.deployments += 1;
         part.unplanned += u64::from(reached.unplanned);
-        part.lead_times.extend(reached.lead_time);
+        part.lead_times.own.extend(reached.lead_time);
         match reached.failure {
             None => {}
             Some(Recovery::Open) => {
@@ -115,7 +139,7 @@ impl<'a, G: Ord> Tally<'a, G> {
             }
             Some(Recovery::After(micros)) => {
                 part.failed_in_use += 1;
-                part.recoveries.push(micros);
+                part.recoveries.own.push(micros);
             }
         }
     }
@@ -137,8 +161,8 @@ impl<'a, G: Ord> Tally<'a, G> {
         if let Some(started) = started {
             let part = &mut parts[started];
             part.incidents.started += 1;
-            part.times_to_restore.extend(fact.restored_at.map(|restored| restored.micros_since(fact.started_at)));
-            part.times_to_detect.extend(fact.time_to_detect());
+            part.times_to_restore.own.extend(fact.restored_at.map(|restored| restored.micros_since(fact.started_at)));
+            part.times_to_detect.own.extend(fact.time_to_detect());
         }
         if let Some(restored) = restored {
             parts[restored].incidents.restored += 1;
@@ -162,17 +186,20 @@ impl<'a, G: Ord> Tally<'a, G> {
         for group in self.groups.values() {
             all.add(group);
         }
-        let groups = self.groups.into_iter().map(|(name, group)| (name, group.answer(calendar))).collect();
-        Ok((all.answer(calendar), groups))
+        let all = all.answer(calendar);
+        let only = self.groups.len() == 1;
+        let answer = |group: Group<'_>| if only { all.clone() } else { group.answer(calendar) };
+        let groups = self.groups.into_iter().map(|(name, group)| (name, answer(group))).collect();
+        Ok((all, groups))
     }
 }
 
-impl Group {
+impl<'a> Group<'a> {
     fn new(calendar: &Calendar) -> Self {
         Self { parts: vec![Part::default(); calendar.buckets.len()], days: vec![false; calendar.day_count()] }
     }
 
-    fn add(&mut self, other: &Self) {
+    fn add(&mut self, other: &'a Group<'_>) {
         for (mine, other) in self.parts.iter_mut().zip(&other.parts) {
             mine.add(other);
         }
@@ -182,41 +209,44 @@ impl Group {
     }
 
     fn answer(mut self, calendar: &Calendar) -> Answer {
-        let (mut total, mut open) = (Part::default(), 0);
+        let mut open = 0;
         for part in &mut self.parts {
-            total.add(part);
             open = open + part.opened - part.closed;
             part.incidents.open = open;
+        }
+        let mut total = Part::default();
+        for part in &self.parts {
+            total.add(part);
         }
         total.incidents.open = open;
         let window = Bucket { start: calendar.span.from, end: calendar.span.to };
         let total = total.keys(calendar, window, &self.days);
-        let parts = calendar.buckets.iter().zip(self.parts);
+        let parts = calendar.buckets.iter().zip(&self.parts);
         let series = parts.map(|(bucket, part)| part.keys(calendar, *bucket, &self.days)).collect();
         Answer { total, series }
     }
 }
 
-impl Part {
-    fn add(&mut self, other: &Self) {
+impl<'a> Part<'a> {
+    fn add(&mut self, other: &'a Part<'_>) {
         self.deployments += other.deployments;
         self.failed_in_use += other.failed_in_use;
         self.unplanned += other.unplanned;
         self.pipelines_failed += other.pipelines_failed;
-        self.lead_times.extend_from_slice(&other.lead_times);
-        self.recoveries.extend_from_slice(&other.recoveries);
+        self.lead_times.lend(&other.lead_times);
+        self.recoveries.lend(&other.recoveries);
         self.recoveries_open += other.recoveries_open;
         self.incidents.started += other.incidents.started;
         self.incidents.restored += other.incidents.restored;
         self.incidents.finished += other.incidents.finished;
         self.opened += other.opened;
         self.closed += other.closed;
-        self.times_to_restore.extend_from_slice(&other.times_to_restore);
-        self.times_to_detect.extend_from_slice(&other.times_to_detect);
+        self.times_to_restore.lend(&other.times_to_restore);
+        self.times_to_detect.lend(&other.times_to_detect);
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of facts are far below 2^53")]
-    fn keys(mut self, calendar: &Calendar, bucket: Bucket, days: &[bool]) -> Keys {
+    fn keys(&self, calendar: &Calendar, bucket: Bucket, days: &[bool]) -> Keys {
         let deployments = self.deployments;
         let length = calendar.length_in_days(bucket);
         let with_deployment = |days_of: Range<usize>| days[days_of].iter().map(|day| u32::from(*day)).sum::<u32>();
@@ -228,14 +258,14 @@ impl Part {
                 deployment_days: with_deployment(calendar.days_of(bucket)),
                 median_deployment_days_per_week: stats::median(&mut weeks),
             },
-            lead_time_for_changes: stats::durations(&mut self.lead_times),
+            lead_time_for_changes: self.lead_times.durations(),
             change_failure_rate: ChangeFailureRate {
                 failed: self.failed_in_use,
                 deployments,
                 share: stats::share(self.failed_in_use, deployments),
             },
             failed_deployment_recovery_time: RecoveryTime {
-                recovered: stats::durations(&mut self.recoveries),
+                recovered: self.recoveries.durations(),
                 open: self.recoveries_open,
             },
             deployment_rework_rate: ReworkRate {
@@ -243,8 +273,8 @@ impl Part {
                 deployments,
                 share: stats::share(self.unplanned, deployments),
             },
-            time_to_restore: stats::durations(&mut self.times_to_restore),
-            time_to_detect: stats::durations(&mut self.times_to_detect),
+            time_to_restore: self.times_to_restore.durations(),
+            time_to_detect: self.times_to_detect.durations(),
             incidents: self.incidents,
             pipelines: Pipelines {
                 failed: self.pipelines_failed,
