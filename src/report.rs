@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::domain::{self, Name};
 use crate::dora::explain::{self, After, Metric, Page, Pages};
-use crate::dora::{Answer, Calendar, Deployment, Incident, Interval, Keys, Linked, Reached, Recovery, Span, Tally};
+use crate::dora::{Answer, Bare, Calendar, Deployment, Incident, Interval, Keys, Linked, Span, Tally};
 use crate::dora::{TooMany, TooWide};
 use crate::storage::{self, DeploymentRow, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Store};
 
@@ -75,7 +75,11 @@ pub async fn answer(store: &Store, question: &Question) -> Result<Report, Error>
     }
     let mut snapshot = store.snapshot().await?;
     let linked = snapshot.linked_incidents(&scope).await?;
-    let take = |row: DeploymentRow<'_>| tally.deployment(groups.id(row.group), &deployment(&row, &linked));
+    let take = |row: DeploymentRow<'_>| {
+        if let Some(fact) = deployment(&row, &linked) {
+            tally.deployment(groups.id(row.group), &fact);
+        }
+    };
     snapshot.deployments(&scope, question.group_by, take).await?;
     let take = |row: IncidentRow<'_>| tally.incident(groups.id(row.group), &incident(&row));
     snapshot.incidents(&scope, question.group_by, take).await?;
@@ -150,17 +154,17 @@ pub async fn explain(
     Ok(Explanation { keys: all.total, page: pages.finish() })
 }
 
-fn deployment(row: &DeploymentRow<'_>, linked: &LinkedIncidents) -> Deployment {
-    let Some(deployed_at) = row.deployed_at else {
-        return Deployment { at: row.happened_at, reached: None };
-    };
+fn deployment(row: &DeploymentRow<'_>, linked: &LinkedIncidents) -> Option<Deployment> {
     let linked = row.with_incidents.map(|(project, id)| linked.of(project, id)).unwrap_or_default();
-    let reached = Reached {
-        lead_time: row.first_commit_at.map(|first_commit| deployed_at.micros_since(first_commit)),
+    let bare = Bare {
+        deployed_at: row.deployed_at,
+        // it has ended, and not well
+        failed_at: Some(row.happened_at),
+        first_commit_at: row.first_commit_at,
+        rolled_back_at: row.rolled_back_at,
         unplanned: row.unplanned,
-        failure: Recovery::of(deployed_at, row.rolled_back_at, linked.iter().map(seen)),
     };
-    Deployment { at: deployed_at, reached: Some(reached) }
+    bare.with(linked.iter().map(seen))
 }
 
 fn seen(incident: &LinkedIncident) -> Linked {

@@ -30,6 +30,16 @@ pub enum Recovery {
     After(i64),
 }
 
+/// A deployment by itself, without the incidents linked to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bare {
+    pub deployed_at: Option<Timestamp>,
+    pub failed_at: Option<Timestamp>,
+    pub first_commit_at: Option<Timestamp>,
+    pub rolled_back_at: Option<Timestamp>,
+    pub unplanned: bool,
+}
+
 /// An incident as the deployment it is linked to sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Linked {
@@ -75,18 +85,37 @@ impl Recovery {
     }
 }
 
+impl Bare {
+    /// `None` for a deployment that has not ended.
+    pub fn with(&self, linked: impl IntoIterator<Item = Linked>) -> Option<Deployment> {
+        let Some(at) = self.deployed_at else {
+            return self.failed_at.map(|at| Deployment { at, reached: None });
+        };
+        let reached = Reached {
+            lead_time: self.first_commit_at.map(|first_commit| at.micros_since(first_commit)),
+            unplanned: self.unplanned,
+            failure: Recovery::of(at, self.rolled_back_at, linked),
+        };
+        Some(Deployment { at, reached: Some(reached) })
+    }
+}
+
+impl From<&domain::Deployment> for Bare {
+    fn from(fact: &domain::Deployment) -> Self {
+        Self {
+            deployed_at: fact.deployed_at,
+            failed_at: fact.failed_at,
+            first_commit_at: fact.first_commit_at,
+            rolled_back_at: fact.rolled_back_at,
+            unplanned: fact.unplanned.unwrap_or(false),
+        }
+    }
+}
+
 impl Deployment {
     /// `None` for a deployment that has not ended.
     pub fn of(fact: &domain::Deployment, linked: impl IntoIterator<Item = Linked>) -> Option<Self> {
-        let Some(at) = fact.deployed_at else {
-            return fact.failed_at.map(|at| Self { at, reached: None });
-        };
-        let reached = Reached {
-            lead_time: fact.lead_time_micros(),
-            unplanned: fact.unplanned.unwrap_or(false),
-            failure: Recovery::of(at, fact.rolled_back_at, linked),
-        };
-        Some(Self { at, reached: Some(reached) })
+        Bare::from(fact).with(linked)
     }
 }
 

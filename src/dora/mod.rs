@@ -17,7 +17,7 @@ mod window;
 #[cfg(test)]
 mod window_tests;
 
-pub use facts::{Deployment, Incident, Linked, Reached, Recovery};
+pub use facts::{Bare, Deployment, Incident, Linked, Reached, Recovery};
 pub use keys::Keys;
 pub use measure::Measure;
 pub use tally::{Answer, MAX_CELLS, Tally, TooMany};
