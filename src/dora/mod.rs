@@ -5,6 +5,7 @@ pub mod benchmark;
 pub mod enough;
 pub mod explain;
 mod facts;
+pub mod index;
 pub mod keys;
 mod measure;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod window;
 mod window_tests;
 
 pub use facts::{Bare, Deployment, Incident, Linked, Reached, Recovery};
+pub use index::Index;
 pub use keys::Keys;
 pub use measure::Measure;
 pub use tally::{Answer, MAX_CELLS, Tally, TooMany};

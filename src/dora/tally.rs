@@ -42,35 +42,35 @@ pub struct TooMany {
 
 /// What has been counted for one group.
 #[derive(Debug, Clone)]
-struct Group<'a> {
-    parts: Vec<Part<'a>>,
+pub struct Group<'a> {
+    pub parts: Vec<Part<'a>>,
     /// The days of the window that have a deployment.
-    days: Vec<bool>,
+    pub days: Vec<bool>,
 }
 
 /// What has been counted in one part of the window. Durations in microseconds.
 #[derive(Debug, Clone, Default)]
-struct Part<'a> {
-    deployments: u64,
-    failed_in_use: u64,
-    unplanned: u64,
-    pipelines_failed: u64,
-    lead_times: Values<'a>,
-    recoveries: Values<'a>,
-    recoveries_open: u64,
-    incidents: Incidents,
+pub struct Part<'a> {
+    pub deployments: u64,
+    pub failed_in_use: u64,
+    pub unplanned: u64,
+    pub pipelines_failed: u64,
+    pub lead_times: Values<'a>,
+    pub recoveries: Values<'a>,
+    pub recoveries_open: u64,
+    pub incidents: Incidents,
     /// By how many the open incidents change in this part.
-    opened: u64,
-    closed: u64,
-    times_to_restore: Values<'a>,
-    times_to_detect: Values<'a>,
+    pub opened: u64,
+    pub closed: u64,
+    pub times_to_restore: Values<'a>,
+    pub times_to_detect: Values<'a>,
 }
 
 /// Durations, some of which may lie elsewhere: there may be millions of them, and adding up copies none.
 #[derive(Debug, Clone, Default)]
-struct Values<'a> {
-    own: Vec<i64>,
-    lent: Vec<&'a [i64]>,
+pub struct Values<'a> {
+    pub own: Vec<i64>,
+    pub lent: Vec<&'a [i64]>,
 }
 
 impl<'a> Values<'a> {
@@ -93,13 +93,17 @@ impl<'a, G: Ord> Tally<'a, G> {
         Self { calendar, groups: BTreeMap::new(), overflow: false }
     }
 
+    pub(super) fn calendar(&self) -> &'a Calendar {
+        self.calendar
+    }
+
     /// Makes a group appear, also when nothing is counted for it.
     pub fn expect(&mut self, group: G) {
         self.group(group);
     }
 
     /// `None` when there are too many, which [`Self::finish`] tells.
-    fn group(&mut self, group: G) -> Option<&mut Group<'a>> {
+    pub(super) fn group(&mut self, group: G) -> Option<&mut Group<'a>> {
         let cells = (self.groups.len() + 1) * self.calendar.buckets.len();
         match self.groups.entry(group) {
             Entry::Occupied(known) => Some(known.into_mut()),

@@ -237,6 +237,17 @@ impl Calendar {
         self.days[1..].partition_point(|end| *end <= at.micros()).min(self.day_count() - 1)
     }
 
+    /// Which day of the window an instant lies in, if it lies in the window.
+    pub fn day_within(&self, micros: i64) -> Option<usize> {
+        let inside = (self.span.from.micros()..self.span.to.micros()).contains(&micros);
+        inside.then(|| self.day_of(Timestamp::from_micros(micros).unwrap_or(self.span.from)))
+    }
+
+    /// The first instant behind a day.
+    pub fn end_of_day(&self, day: usize) -> i64 {
+        self.days[day + 1]
+    }
+
     /// The days that a part of the window touches.
     pub fn days_of(&self, bucket: Bucket) -> Range<usize> {
         if bucket.start >= bucket.end {

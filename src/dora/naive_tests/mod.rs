@@ -3,7 +3,7 @@
 #![expect(clippy::cast_precision_loss, reason = "small numbers")]
 
 mod definitions;
-mod worlds;
+pub mod worlds;
 
 use proptest::prelude::*;
 
