@@ -181,6 +181,23 @@ impl Dialect {
         }
     }
 
+    /// The oldest transaction that is running, of those that change something.
+    pub fn oldest_running(self) -> Option<&'static str> {
+        match self {
+            // one writer: there is never another
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS TEXT) AS BIGINT)"),
+        }
+    }
+
+    /// Begins and ends a transaction that is younger than all others.
+    pub fn new_transaction(self) -> Option<&'static str> {
+        match self {
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT)"),
+        }
+    }
+
     /// Where a statement needs it between its `SELECT` source and `ON CONFLICT`.
     pub fn before_on_conflict(self) -> &'static str {
         match self {

@@ -38,6 +38,23 @@ impl Fact {
         }
     }
 
+    /// As it was written; `None`: something else than a fact.
+    pub(super) fn read(entity: &str, json: &str) -> Result<Option<Self>, Error> {
+        Ok(match entity {
+            deployment::KIND => Some(Self::Deployment(serde_json::from_str(json)?)),
+            incident::KIND => Some(Self::Incident(serde_json::from_str(json)?)),
+            _ => None,
+        })
+    }
+
+    pub fn as_deployment(&self) -> Option<&Deployment> {
+        if let Self::Deployment(fact) = self { Some(fact) } else { None }
+    }
+
+    pub fn as_incident(&self) -> Option<&Incident> {
+        if let Self::Incident(fact) = self { Some(fact) } else { None }
+    }
+
     fn key(&self) -> (&Name, &Name) {
         match self {
             Self::Deployment(fact) => (&fact.project_id, &fact.id),

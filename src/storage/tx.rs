@@ -56,6 +56,7 @@ impl<'a> Tx<'a> {
         Ok(Self { store, inner, new_series: HashMap::new() })
     }
 
+    /// The journal after the facts: who follows it counts on a transaction having an id before it takes numbers.
     pub async fn write(&mut self, writes: &Writes<'_>) -> Result<(), Error> {
         self.insert_deployments(&writes.new_deployments).await?;
         self.update_deployments(&writes.changed_deployments).await?;
