@@ -1,14 +1,23 @@
-//! Reading use cases: loads the facts of a window and lets `dora` answer.
+//! Reading use cases: finds the facts of a window, in memory or in the store, and lets `dora` answer.
+
+mod keep;
+mod memory;
 
 use std::collections::HashMap;
 
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Histogram;
+
 use crate::domain::{self, Name};
 use crate::dora::explain::{self, After, Metric, Page, Pages};
+use crate::dora::index::{Index, Labels};
 use crate::dora::{Answer, Bare, Calendar, Deployment, Incident, Interval, Keys, Linked, Span, Tally};
 use crate::dora::{TooMany, TooWide};
 use crate::storage::{self, DeploymentRow, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Store};
+use crate::telemetry::instruments;
 
 pub use crate::storage::GroupBy;
+pub use memory::Memory;
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -64,9 +73,64 @@ impl Question {
     }
 }
 
-/// The answers for a window.
-pub async fn answer(store: &Store, question: &Question) -> Result<Report, Error> {
-    let calendar = Calendar::new(question.span, question.interval)?;
+/// Who answers. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    store: Store,
+    memory: Option<Memory>,
+    duration: Histogram<f64>,
+}
+
+impl Answers {
+    /// Without memory all answers come from the store: the same, and slower.
+    pub fn new(store: Store, memory: Option<Memory>) -> Self {
+        Self { store, memory, duration: instruments::ANSWERS_DURATION.histogram() }
+    }
+
+    /// The answers for a window.
+    pub async fn answer(&self, question: &Question) -> Result<Report, Error> {
+        let began = tokio::time::Instant::now();
+        let calendar = Calendar::new(question.span, question.interval)?;
+        let from_memory = match &self.memory {
+            Some(memory) => {
+                let (calendar, question) = (calendar.clone(), question.clone());
+                memory.ask(move |index| from_index(index, calendar, &question)).await?
+            }
+            None => None,
+        };
+        let (report, source) = match from_memory {
+            Some(report) => (report?, "memory"),
+            None => (from_store(&self.store, calendar, question).await?, "store"),
+        };
+        self.duration.record(began.elapsed().as_secs_f64(), &[KeyValue::new("source", source)]);
+        Ok(report)
+    }
+}
+
+fn from_index(index: &Index, calendar: Calendar, question: &Question) -> Result<Report, Error> {
+    let mut tally = Tally::new(&calendar);
+    for name in question.expected_groups() {
+        tally.expect(Some(name));
+    }
+    let among = |names: &[Name], name: Option<&Name>| names.is_empty() || name.is_some_and(|name| names.contains(name));
+    let wanted = |labels: &Labels| {
+        among(&question.projects, Some(&labels.project))
+            && among(&question.teams, labels.team.as_ref())
+            && among(&question.environments, Some(&labels.environment))
+    };
+    index.count(&mut tally, wanted, |labels| match question.group_by {
+        None => None,
+        Some(GroupBy::Project) => Some(&labels.project),
+        Some(GroupBy::Team) => labels.team.as_ref(),
+        Some(GroupBy::Environment) => Some(&labels.environment),
+    });
+    let (all, groups) = tally.finish()?;
+    let groups = groups.into_iter().filter(|_| question.group_by.is_some());
+    let groups = groups.map(|(name, answer)| (name.cloned(), answer)).collect();
+    Ok(Report { calendar, all, groups })
+}
+
+async fn from_store(store: &Store, calendar: Calendar, question: &Question) -> Result<Report, Error> {
     let scope = question.scope();
     let mut groups = Groups::default();
     let mut tally = Tally::new(&calendar);

@@ -17,6 +17,7 @@ use crate::export::{Push, Totals};
 use crate::http::{self, AppState, Meters, Parts};
 use crate::ingest::{Settings, Unwritten, Writer};
 use crate::metrics::Labels;
+use crate::report::{Answers, Memory};
 use crate::storage::Store;
 use crate::telemetry::{OwnMetrics, Telemetry};
 
@@ -73,11 +74,12 @@ pub struct Service {
     writer: tokio::task::JoinHandle<Result<(), Unwritten>>,
     stop_writer: CancellationToken,
     exporter: Option<tokio::task::JoinHandle<()>>,
+    keeper: Option<tokio::task::JoinHandle<()>>,
     stop_exporter: CancellationToken,
 }
 
 impl Service {
-    /// Opens the store and starts the writer and the exporter.
+    /// Opens the store and starts the writer, the exporter and the keeper of the index.
     pub async fn start(config: &Config, clock: Clock, own: OwnMetrics) -> anyhow::Result<Self> {
         let (auth, generated) = Authenticator::new(&config.auth);
         let store = Store::open(&config.storage, config.server.write_limit()).await?;
@@ -88,6 +90,8 @@ impl Service {
             group_commit: config.storage.group_commit,
             patience: config.server.write_limit(),
         };
+        let memory = config.storage.index_bytes().map(|bound| Memory::new(store.clone(), bound));
+        let answers = Answers::new(store.clone(), memory.clone());
         let (writer, ingest) = Writer::new(store.clone(), settings);
         let (stop_writer, stop_exporter) = (CancellationToken::new(), CancellationToken::new());
         let writer = tokio::spawn(writer.run(stop_writer.clone().cancelled_owned()));
@@ -97,6 +101,7 @@ impl Service {
         let state = AppState::new(Parts {
             store: store.clone(),
             ingest,
+            answers,
             auth,
             totals: Totals::new(store.clone(), own),
             clock,
@@ -119,7 +124,19 @@ impl Service {
             meters: Meters::new(meter),
         });
         let (grace, request_timeout) = (config.server.shutdown_timeout(), config.server.request_timeout());
-        Ok(Self { state, store, generated, grace, request_timeout, writer, stop_writer, exporter, stop_exporter })
+        let keeper = memory.map(|memory| tokio::spawn(memory.keep(stop_exporter.clone())));
+        Ok(Self {
+            state,
+            store,
+            generated,
+            grace,
+            request_timeout,
+            writer,
+            stop_writer,
+            exporter,
+            keeper,
+            stop_exporter,
+        })
     }
 
     /// Serves until `stop`. In this order, so that nothing accepted is lost and the collector hears of it:
@@ -155,6 +172,11 @@ impl Service {
             && let Err(error) = exporter.await
         {
             tracing::error!(%error, "the exporter did not end well");
+        }
+        if let Some(keeper) = self.keeper
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "the keeper of the index did not end well");
         }
         if tokio::time::timeout(CLOSING, self.store.close()).await.is_err() {
             tracing::warn!("left the database without a farewell: something was still under way there");

@@ -56,6 +56,13 @@ pub const VARIABLES: &[Variable] = &[
         "`postgres://user:password@host/database` instead of SQLite",
     ),
     row(
+        "EM_METRICS_INDEX_MEMORY_MB",
+        "storage.index_memory_mb",
+        Number,
+        "512",
+        "MiB for an index in memory that makes `/dora` fast; 0: none",
+    ),
+    row(
         "PRODUCTION_ENVIRONMENT",
         "production_environment",
         Text,

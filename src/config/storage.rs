@@ -21,15 +21,28 @@ pub struct Storage {
     /// Off: one transaction per change. Only for comparison in benchmarks.
     pub group_commit: bool,
     pub read_connections: u32,
+    /// The most memory that the index of facts may take, in MiB; 0: none is made, answers come from the database.
+    pub index_memory_mb: usize,
 }
 
 impl Default for Storage {
     fn default() -> Self {
-        Self { sqlite_db: "./em-metrics.db".into(), database_url: None, group_commit: true, read_connections: 4 }
+        Self {
+            sqlite_db: "./em-metrics.db".into(),
+            database_url: None,
+            group_commit: true,
+            read_connections: 4,
+            index_memory_mb: 512,
+        }
     }
 }
 
 impl Storage {
+    /// The bound on the index; `None`: there is none.
+    pub fn index_bytes(&self) -> Option<usize> {
+        Some(self.index_memory_mb.saturating_mul(1024 * 1024)).filter(|bytes| *bytes > 0)
+    }
+
     pub(super) fn check(&self) -> Result<(), Problem> {
         if let Some(problem) = wrong_with_name(&self.sqlite_db) {
             return Err(Problem::at("storage.sqlite_db", problem));

@@ -36,6 +36,7 @@ use crate::benchmarks::Peers;
 use crate::domain::{Clock, Name};
 use crate::export::Totals;
 use crate::ingest::Ingest;
+use crate::report::Answers;
 use crate::storage::Store;
 use error::Problem;
 
@@ -64,6 +65,7 @@ impl std::ops::Deref for AppState {
 pub struct Parts {
     pub store: Store,
     pub ingest: Ingest,
+    pub answers: Answers,
     pub auth: Authenticator,
     pub totals: Totals,
     pub clock: Clock,

@@ -109,7 +109,40 @@ pub static EXPORT_DURATION: Own = Own {
     attributes: &["outcome"],
 };
 
-pub static ALL: [&Own; 9] = [
+pub static INDEX_FACTS: Own = Own {
+    name: "em_metrics.index.facts",
+    kind: Kind::Gauge,
+    unit: "{fact}",
+    help: "Deployments and incidents in the index in memory that `/dora` answers from.",
+    attributes: &[],
+};
+
+pub static INDEX_MEMORY: Own = Own {
+    name: "em_metrics.index.memory",
+    kind: Kind::Gauge,
+    unit: "By",
+    help: "Memory of that index.",
+    attributes: &[],
+};
+
+pub static INDEX_READY: Own = Own {
+    name: "em_metrics.index.ready",
+    kind: Kind::Gauge,
+    unit: "{index}",
+    help: "1 while that index is fit to answer; else the store is asked.",
+    attributes: &[],
+};
+
+/// `source`: `memory` (the index), `store`.
+pub static ANSWERS_DURATION: Own = Own {
+    name: "em_metrics.answers.duration",
+    kind: Kind::Histogram(SHORT_SECONDS),
+    unit: "s",
+    help: "Time taken to compute an answer of `/dora`.",
+    attributes: &["source"],
+};
+
+pub static ALL: [&Own; 13] = [
     &HTTP_SERVER_REQUEST_DURATION,
     &HTTP_SERVER_ACTIVE_REQUESTS,
     &HTTP_CONNECTIONS,
@@ -119,6 +152,10 @@ pub static ALL: [&Own; 9] = [
     &WRITER_COMMANDS,
     &EXPORT_CYCLES,
     &EXPORT_DURATION,
+    &INDEX_FACTS,
+    &INDEX_MEMORY,
+    &INDEX_READY,
+    &ANSWERS_DURATION,
 ];
 
 /// Make an instrument once and keep it: looking it up costs a lock.

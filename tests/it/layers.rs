@@ -12,7 +12,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("telemetry", &["config"], &["tracing_subscriber", "opentelemetry_sdk", "opentelemetry_otlp"]),
     ("storage", &["domain", "metrics", "config"], &["sqlx"]),
     ("ingest", &["domain", "metrics", "storage", "config", "telemetry"], &[]),
-    ("report", &["domain", "dora", "storage"], &[]),
+    ("report", &["domain", "dora", "storage", "telemetry"], &[]),
     ("auth", &["domain", "storage", "config"], &[]),
     ("export", &["domain", "metrics", "storage", "config", "telemetry", "ingest"], &["opentelemetry_proto", "reqwest"]),
     (

@@ -16,7 +16,7 @@ use crate::http::AppState;
 use crate::http::access::Reader;
 use crate::http::error::{Document, Problem};
 use crate::http::extract::Query;
-use crate::report::{self, Question};
+use crate::report::Question;
 
 const METHOD: &str = "each number is taken as the answer to the question of the quick check: six answers score 0, 2, 4, 6, \
                       8, 10, a share scores 10 * (1 - ratio); the score is the mean of those there are, and the published \
@@ -149,7 +149,7 @@ pub async fn get_dora_benchmark(
 ) -> Result<Json<BenchmarkView>, Problem> {
     let question = question::read_plain(&mut query, &state)?;
     query.done()?;
-    let report = report::answer(&state.store, &question).await?;
+    let report = state.answers.answer(&question).await?;
     let days = report.calendar.length_in_days(report.calendar.whole());
     Ok(Json(view(&question, &state.benchmark, benchmark::benchmark(&report.all.total, days, &state.benchmark))))
 }

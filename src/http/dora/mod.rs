@@ -17,7 +17,7 @@ use super::access::Reader;
 use super::error::Problem;
 use super::extract::Query;
 use crate::dora::TooWide;
-use crate::report::{self, Error};
+use crate::report::Error;
 use question::DoraParams;
 use view::DoraView;
 
@@ -44,7 +44,7 @@ async fn get_dora(
 ) -> Result<Response, Problem> {
     let question = question::read(&mut query, &state)?;
     query.done()?;
-    let report = report::answer(&state.store, &question).await?;
+    let report = state.answers.answer(&question).await?;
     let vary = [(header::VARY, HeaderValue::from_static("accept"))];
     if prefers_csv(&headers) {
         return Ok((vary, csv::table(&question, &report)?).into_response());
@@ -58,7 +58,7 @@ async fn get_dora(
 async fn get_dora_csv(_: Reader, State(state): State<AppState>, mut query: Query) -> Result<Response, Problem> {
     let question = question::read(&mut query, &state)?;
     query.done()?;
-    let report = report::answer(&state.store, &question).await?;
+    let report = state.answers.answer(&question).await?;
     Ok(csv::table(&question, &report)?.into_response())
 }
 

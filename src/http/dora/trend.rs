@@ -16,7 +16,7 @@ use crate::http::access::Reader;
 use crate::http::error::{Document, Problem};
 use crate::http::extract::Query;
 use crate::http::resource::required;
-use crate::report::{self, Question};
+use crate::report::Question;
 
 const SOURCE: &str = "XmR chart after D. J. Wheeler, Understanding Variation (SPC Press): limits = centre +/- 2.66 * mean \
                       moving range, at least 0 (and a ratio at most 1); limit of moving ranges = 3.267 * their mean; \
@@ -157,7 +157,7 @@ pub async fn get_dora_trend(
     let before = Question { span: this.span.before().ok_or_else(too_early)?, ..this.clone() };
     let interval = this.interval.unwrap_or(Interval::Week);
     let (of_before, of_this) =
-        (report::answer(&state.store, &before).await?, report::answer(&state.store, &this).await?);
+        (state.answers.answer(&before).await?, state.answers.answer(&this).await?);
     let trend = trend::trend(
         metric,
         interval,
