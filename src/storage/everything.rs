@@ -15,7 +15,6 @@ const LINE: char = '\u{1e}';
 /// Lines that SQLite hands over at once.
 const BLOCK: i64 = 2000;
 
-/// A deployment that has ended, or has incidents.
 #[derive(Debug)]
 pub struct AnyDeployment<'r> {
     pub project_id: &'r str,
@@ -50,7 +49,6 @@ struct Source {
 static DEPLOYMENTS: LazyLock<Source> = LazyLock::new(|| {
     Source::new(
         "deployments",
-        "status <> 'started' OR incident_count > 0",
         &[
             "project_id",
             "team_id",
@@ -67,7 +65,6 @@ static DEPLOYMENTS: LazyLock<Source> = LazyLock::new(|| {
 static INCIDENTS: LazyLock<Source> = LazyLock::new(|| {
     Source::new(
         "incidents",
-        "true",
         &[
             "project_id",
             "team_id",
@@ -82,22 +79,21 @@ static INCIDENTS: LazyLock<Source> = LazyLock::new(|| {
 });
 
 impl Source {
-    fn new(table: &str, condition: &str, fields: &[&str]) -> Self {
+    fn new(table: &str, fields: &[&str]) -> Self {
         let fields: Vec<_> = fields.iter().map(|field| format!("COALESCE(CAST({field} AS TEXT), '')")).collect();
         let line = fields.join(&format!(" || '{FIELD}' || "));
         Self {
-            rows: format!("SELECT {line} FROM {table} WHERE {condition}"),
+            rows: format!("SELECT {line} FROM {table}"),
             blocks: format!(
-                "SELECT MAX(place), group_concat(line, '{LINE}') FILTER (WHERE wanted) FROM \
-                 (SELECT rowid AS place, {line} AS line, {condition} AS wanted FROM {table} \
-                 WHERE rowid > $1 ORDER BY rowid LIMIT {BLOCK})"
+                "SELECT MAX(place), group_concat(line, '{LINE}') FROM (SELECT rowid AS place, {line} AS line \
+                 FROM {table} WHERE rowid > $1 ORDER BY rowid LIMIT {BLOCK})"
             ),
         }
     }
 }
 
 impl Snapshot {
-    /// Hands over all deployments that may be counted, in no order, until it is told to stop by an error.
+    /// Hands over all deployments in no order, until it is told to stop by an error.
     pub async fn all_deployments<E: From<Error>>(
         &mut self,
         mut take: impl FnMut(AnyDeployment<'_>) -> Result<(), E> + Send,

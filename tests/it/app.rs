@@ -40,6 +40,13 @@ pub struct Stored {
     incidents: Vec<Incident>,
 }
 
+impl Stored {
+    /// How many facts there are.
+    pub fn facts(&self) -> usize {
+        self.deployments.len() + self.incidents.len()
+    }
+}
+
 /// An answer, read to its end.
 #[derive(Debug)]
 pub struct Answer {

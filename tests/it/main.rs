@@ -12,6 +12,7 @@ mod exact;
 mod hostile;
 mod http;
 mod layers;
+mod memory;
 mod outage;
 mod proxy;
 mod races;
