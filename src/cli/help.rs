@@ -9,6 +9,7 @@ pub(super) const SHORT: &str = "Examples, exit codes and the environment variabl
 /// Each must parse (there is a test).
 pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("em-metrics", "serve on port 3000, facts in ./em-metrics.db"),
+    ("em-metrics demo --deployments 2000", "half a year of made-up facts, to look around in"),
     ("em-metrics config check --file config.json", "is this file all right? then what would be in force"),
     ("em-metrics deployment start 42 --project shop --first-commit-from-git", "a pipeline's first step"),
     ("em-metrics deployment deployed 42 --project shop --best-effort", "its last step, which never fails it"),

@@ -2,6 +2,7 @@
 
 mod client;
 mod config;
+mod demo;
 mod deployment;
 mod healthcheck;
 mod help;
@@ -42,6 +43,8 @@ enum Command {
     Config(config::Command),
     /// Bring the schema of the database up to date, and stop; `serve` does so as well
     Migrate(ConfigFile),
+    /// Fill the database with made-up facts, to try things out or to measure; the service must not run on SQLite
+    Demo(demo::Command),
     /// Ask the service on this machine whether it is ready, for containers
     Healthcheck(ConfigFile),
     /// Tell a service about a deployment
@@ -82,6 +85,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve(file) => serve::run(file.load()?).await,
         Command::Config(command) => config::run(&command),
         Command::Migrate(file) => migrate::run(&file.load()?).await,
+        Command::Demo(command) => demo::run(command).await,
         Command::Healthcheck(file) => healthcheck::run(&file.load()?).await,
         Command::Deployment(command) => deployment::run(command).await,
         Command::Incident(command) => incident::run(command).await,

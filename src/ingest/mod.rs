@@ -2,6 +2,7 @@
 //! answered after it is on disk.
 
 mod bulk;
+pub mod demo;
 mod health;
 mod load;
 mod plan;
@@ -18,7 +19,8 @@ use tokio::sync::{mpsc, oneshot};
 use crate::domain::{Deployment, Incident, Name, Refusal, Timestamp, deployment, incident};
 
 pub use bulk::{Effect, Mode};
-pub use writer::{Settings, Unwritten, Writer};
+pub use plan::Rules;
+pub use writer::{Settings, Unwritten, Writer, tell};
 
 use health::Writable;
 

@@ -206,7 +206,7 @@ impl Writer {
         let mut tries = 0;
         loop {
             let started = Instant::now();
-            let outcome = self.try_once(commands, mode).await;
+            let outcome = once(&self.store, commands, mode, &self.rules).await;
             let failure = outcome.as_ref().err().map(|error| KeyValue::new("error.type", error.kind()));
             self.meters.commit_duration.record(started.elapsed().as_secs_f64(), failure.as_slice());
             match outcome {
@@ -223,27 +223,40 @@ impl Writer {
             }
         }
     }
+}
 
-    async fn try_once(&self, commands: &[&Command], mode: Mode) -> Result<Done, storage::Error> {
-        let mut tx = self.store.begin().await?;
-        let outcome = self.attempt(&mut tx, commands, mode).await;
-        tx.end(outcome).await
-    }
+/// Records many commands in one transaction, beside a queue or without one; those that were refused.
+pub async fn tell(store: &Store, commands: &[Command], rules: &Rules) -> Result<Vec<Refusal>, storage::Error> {
+    let commands: Vec<_> = commands.iter().collect();
+    let done = once(store, &commands, Mode::Each, rules).await?;
+    Ok(done.outcomes.into_iter().filter_map(Result::err).collect())
+}
 
-    async fn attempt(&self, tx: &mut Tx<'_>, commands: &[&Command], mode: Mode) -> Result<Done, storage::Error> {
-        let mut working = load::working_set(tx, commands.iter().copied()).await?;
-        let outcomes: Vec<_> = commands.iter().map(|command| working.apply(command, &self.rules)).collect();
-        let wanted = match mode {
-            Mode::Each => true,
-            Mode::All => outcomes.iter().all(Result::is_ok),
-            Mode::Try => false,
-        };
-        let writes = working.writes().filter(|_| wanted);
-        if let Some(writes) = &writes {
-            tx.write(writes).await?;
-        }
-        Ok(Done { outcomes, wrote: writes.is_some() })
+/// The commands in one transaction, tried once.
+async fn once(store: &Store, commands: &[&Command], mode: Mode, rules: &Rules) -> Result<Done, storage::Error> {
+    let mut tx = store.begin().await?;
+    let outcome = attempt(&mut tx, commands, mode, rules).await;
+    tx.end(outcome).await
+}
+
+async fn attempt(
+    tx: &mut Tx<'_>,
+    commands: &[&Command],
+    mode: Mode,
+    rules: &Rules,
+) -> Result<Done, storage::Error> {
+    let mut working = load::working_set(tx, commands.iter().copied()).await?;
+    let outcomes: Vec<_> = commands.iter().map(|command| working.apply(command, rules)).collect();
+    let wanted = match mode {
+        Mode::Each => true,
+        Mode::All => outcomes.iter().all(Result::is_ok),
+        Mode::Try => false,
+    };
+    let writes = working.writes().filter(|_| wanted);
+    if let Some(writes) = &writes {
+        tx.write(writes).await?;
     }
+    Ok(Done { outcomes, wrote: writes.is_some() })
 }
 
 type Answer = oneshot::Sender<Result<Outcome, Error>>;

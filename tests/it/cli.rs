@@ -165,3 +165,31 @@ async fn a_database_that_does_not_answer_is_said_without_its_password() {
     assert_eq!(failed.status.code(), Some(1));
     assert!(words.contains("127.0.0.1:1/facts") && !words.contains("hush"), "{words}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_demo_fills_an_empty_store_with_exact_facts() {
+    let database = Engine::Sqlite.database().await;
+    let crate::engine::Database::Sqlite { folder } = &database else { panic!("not SQLite") };
+    let file = folder.path().join("facts.db");
+    let demo = async |more: &[&str]| {
+        let few = ["demo", "--deployments", "300", "--days", "20", "--until", "2025-06-15T00:00:00Z"];
+        let mut demo = Command::new(env!("CARGO_BIN_EXE_em-metrics"));
+        demo.env_clear().env("SQLITE_DB", &file).args(few).args(more).output().await.unwrap()
+    };
+    let filled = demo(&[]).await;
+    assert!(filled.status.success() && stdout(&filled).contains("300 deployments"), "{}", stderr(&filled));
+    let refused = demo(&[]).await;
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("--force"), "{}", stderr(&refused));
+    let again = demo(&["--force"]).await;
+    assert!(again.status.success(), "told again, it is the same: {}", stderr(&again));
+    let more = demo(&["--force", "--seed", "2"]).await;
+    assert!(more.status.success(), "{}", stderr(&more));
+
+    let app = App::start(database, |_| ()).await;
+    app.expect_exact().await;
+    assert_eq!(app.total("deployment_started_total").await, 600.0);
+    let answer = app.get("/dora?from=2025-05-26&to=2025-06-15&group_by=project").await.expect(200);
+    let failed = answer["change_failure_rate"]["failed"].as_u64().unwrap();
+    assert!(failed > 0 && answer["groups"].as_array().unwrap().len() == 12, "{answer}");
+}
