@@ -1,8 +1,9 @@
 //! The load generator behind `scripts/bench`: starts servers, drives them over 127.0.0.1, prints tables.
 //! Durable requests per second, latency, CPU and memory, against a baseline measured in the same run; and
-//! what a start with a million stored facts takes. It judges nothing but correctness: every answer must be
+//! what a start and what answers with a million stored facts take. It judges nothing but correctness: every answer must be
 //! 2xx, and afterwards the store must hold exactly what was answered.
 
+mod answers;
 mod client;
 mod machine;
 mod report;
@@ -41,6 +42,9 @@ struct Options {
     /// Facts in the store whose opening is measured; 0 leaves that part out.
     #[arg(long, default_value_t = 1_000_000)]
     facts: u64,
+    /// Deployments in the stores that /dora is asked of; 0 leaves that part out.
+    #[arg(long, value_delimiter = ',', default_value = "1000000")]
+    deployments: Vec<u64>,
     /// Half a second a cell, one run, a tenth of the facts.
     #[arg(long)]
     quick: bool,
@@ -97,6 +101,7 @@ async fn main() -> anyhow::Result<()> {
 async fn run(mut options: Options) -> anyhow::Result<()> {
     if options.quick {
         (options.seconds, options.runs, options.facts) = (0.5, 1, options.facts / 10);
+        options.deployments.iter_mut().for_each(|deployments| *deployments /= 10);
     }
     anyhow::ensure!((0.1..=60.0).contains(&options.seconds), "--seconds: expected 0.1 to 60");
     anyhow::ensure!((1..=20).contains(&options.runs), "--runs: expected 1 to 20");
@@ -128,6 +133,10 @@ async fn run(mut options: Options) -> anyhow::Result<()> {
     if options.facts > 0 {
         let measured = startup::measure(&options, folder.path()).await?;
         println!("{}", report::startup(&measured));
+    }
+    for deployments in options.deployments.iter().copied().filter(|deployments| *deployments > 0) {
+        let measured = answers::measure(deployments, &options, folder.path()).await?;
+        println!("{}", report::answers(&measured));
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::Options;
+use crate::answers;
 use crate::machine::file_system;
 use crate::startup;
 use crate::store::Databases;
@@ -73,6 +74,39 @@ pub fn startup(measured: &startup::Measured) -> String {
         measured.load_per_second,
         measured.load_p99_ms,
     )
+}
+
+pub fn answers(measured: &answers::Measured) -> String {
+    let mut text = format!(
+        "### `GET /dora` with {} deployments stored\n\n\
+         SQLite, three years of 50 projects, made in {:.0} s. The index in memory holds {:.0} facts in {:.0} MB \
+         ({:.1} bytes each), {:.1} s after the start; resident {:.0} MB. Milliseconds, as a client on this machine \
+         sees them: median, and the slowest of {} from memory, {} from the store.\n\n\
+         | question | from memory | slowest | from the store | slowest | ratio |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: |\n",
+        measured.deployments,
+        measured.filled_seconds,
+        measured.index_facts,
+        measured.index_megabytes,
+        measured.index_megabytes * 1e6 / measured.index_facts,
+        measured.ready_seconds,
+        measured.resident_megabytes,
+        measured.answers.first().map_or(0, |answered| answered.memory.len()),
+        measured.answers.first().map_or(0, |answered| answered.store.len()),
+    );
+    for answered in &measured.answers {
+        let slowest = |times: &[f64]| times.last().copied().unwrap_or(f64::NAN);
+        let (memory, store) = (median(answered.memory.clone()), median(answered.store.clone()));
+        let _ = writeln!(
+            text,
+            "| {} | {memory:.2} | {:.2} | {store:.1} | {:.1} | {:.0} |",
+            answered.question,
+            slowest(&answered.memory),
+            slowest(&answered.store),
+            store / memory,
+        );
+    }
+    text
 }
 
 #[expect(clippy::cast_precision_loss, reason = "shown without decimals")]
