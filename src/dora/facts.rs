@@ -31,7 +31,7 @@ pub enum Recovery {
 }
 
 /// A deployment by itself, without the incidents linked to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Bare {
     pub deployed_at: Option<Timestamp>,
     pub failed_at: Option<Timestamp>,
@@ -102,6 +102,10 @@ impl Bare {
 
 impl From<&domain::Deployment> for Bare {
     fn from(fact: &domain::Deployment) -> Self {
+        // of a deleted one nothing is known that could be counted
+        if !fact.is_live() {
+            return Self::default();
+        }
         Self {
             deployed_at: fact.deployed_at,
             failed_at: fact.failed_at,

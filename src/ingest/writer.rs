@@ -239,12 +239,7 @@ async fn once(store: &Store, commands: &[&Command], mode: Mode, rules: &Rules) -
     tx.end(outcome).await
 }
 
-async fn attempt(
-    tx: &mut Tx<'_>,
-    commands: &[&Command],
-    mode: Mode,
-    rules: &Rules,
-) -> Result<Done, storage::Error> {
+async fn attempt(tx: &mut Tx<'_>, commands: &[&Command], mode: Mode, rules: &Rules) -> Result<Done, storage::Error> {
     let mut working = load::working_set(tx, commands.iter().copied()).await?;
     let outcomes: Vec<_> = commands.iter().map(|command| working.apply(command, rules)).collect();
     let wanted = match mode {

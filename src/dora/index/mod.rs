@@ -168,7 +168,9 @@ impl Index {
         before: Option<&domain::Incident>,
         after: &domain::Incident,
     ) -> Result<(), Astray> {
-        for (change, fact) in before.map(|before| (Change::Take, before)).into_iter().chain([(Change::Put, after)]) {
+        let changes = before.map(|before| (Change::Take, before)).into_iter().chain([(Change::Put, after)]);
+        // a deleted one is not held
+        for (change, fact) in changes.filter(|(_, fact)| fact.is_live()) {
             let number = self.shelf_of(&fact.project_id, fact.team_id.as_ref(), &fact.environment)?;
             let deployment = fact.deployment_id.as_ref().map(|id| (&fact.project_id, id));
             self.incident(change, number, &fact.into(), deployment)?;

@@ -156,8 +156,7 @@ pub async fn get_dora_trend(
     let too_early = || Problem::field("/from", "the window before would begin before 1970");
     let before = Question { span: this.span.before().ok_or_else(too_early)?, ..this.clone() };
     let interval = this.interval.unwrap_or(Interval::Week);
-    let (of_before, of_this) =
-        (state.answers.answer(&before).await?, state.answers.answer(&this).await?);
+    let (of_before, of_this) = (state.answers.answer(&before).await?, state.answers.answer(&this).await?);
     let trend = trend::trend(
         metric,
         interval,
