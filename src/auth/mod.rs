@@ -2,6 +2,9 @@
 //! Knows no HTTP beyond that header; what a role may do is decided where the routes are.
 
 mod header;
+mod session;
+#[cfg(test)]
+mod session_tests;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +20,7 @@ use crate::config;
 pub use crate::config::Role;
 use crate::domain::Name;
 use header::Scheme;
+pub use session::{Credentials, SESSION_SECONDS};
 
 /// Whoever is let in. The name is the actor of the journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +37,8 @@ pub struct Denied;
 /// Checks credentials in a time that depends on what was sent, never on what would have been right.
 #[derive(Clone)]
 pub struct Authenticator {
-    /// Random per process, so that digests of the same token differ and nobody can aim at a near miss.
+    /// Random and secret, so that digests of the same token differ between stores and nobody can aim at a near
+    /// miss. Kept with the store, so that a session holds on every replica and over a restart.
     key: [u8; 32],
     /// None: somebody has to be in `candidates`.
     everybody: Option<Identity>,
@@ -59,8 +64,8 @@ impl GeneratedToken {
 
 impl Authenticator {
     /// Without credentials, and without `no_auth`, it makes a token rather than let everybody in.
-    pub fn new(config: &config::Auth) -> (Self, Option<GeneratedToken>) {
-        let mut authenticator = Self { key: rand::random(), everybody: None, candidates: Vec::new() };
+    pub fn new(config: &config::Auth, key: [u8; 32]) -> (Self, Option<GeneratedToken>) {
+        let mut authenticator = Self { key, everybody: None, candidates: Vec::new() };
         if config.no_auth {
             authenticator.everybody = Some(Identity { name: actor("anonymous"), role: Role::Admin });
             return (authenticator, None);
@@ -90,7 +95,16 @@ impl Authenticator {
         }
         // Headers that are missing or garbled are digested and compared like any other.
         let (scheme, credentials) = header::parse(authorization.unwrap_or_default());
-        let digest = self.digest(scheme, &credentials);
+        self.candidate(scheme, &credentials).map(|candidate| candidate.identity.clone())
+    }
+
+    /// Whether anything but an open door is configured.
+    pub fn asks(&self) -> bool {
+        self.everybody.is_none()
+    }
+
+    fn candidate(&self, scheme: Scheme, credentials: &[u8]) -> Result<&Candidate, Denied> {
+        let digest = self.digest(scheme, credentials);
         let (mut found, mut position) = (Choice::from(0), 0_u64);
         for (index, candidate) in (0_u64..).zip(&self.candidates) {
             let same = digest.ct_eq(&candidate.digest);
@@ -98,20 +112,31 @@ impl Authenticator {
             found |= same;
         }
         let candidate = usize::try_from(position).ok().and_then(|position| self.candidates.get(position));
-        candidate.filter(|_| bool::from(found)).map(|candidate| candidate.identity.clone()).ok_or(Denied)
+        candidate.filter(|_| bool::from(found)).ok_or(Denied)
+    }
+
+    pub fn takes_tokens(&self) -> bool {
+        self.offers(Scheme::Token)
+    }
+
+    pub fn takes_basic(&self) -> bool {
+        self.offers(Scheme::Basic)
     }
 
     /// What `WWW-Authenticate` offers: one value per scheme that could succeed.
     pub fn challenges(&self) -> Vec<&'static str> {
-        let offers = |scheme| self.candidates.iter().any(|candidate| candidate.scheme == scheme);
         let mut challenges = Vec::new();
-        if offers(Scheme::Token) {
+        if self.takes_tokens() {
             challenges.push(r#"Bearer realm="em-metrics""#);
         }
-        if offers(Scheme::Basic) {
+        if self.takes_basic() {
             challenges.push(r#"Basic realm="em-metrics", charset="UTF-8""#);
         }
         challenges
+    }
+
+    fn offers(&self, scheme: Scheme) -> bool {
+        self.candidates.iter().any(|candidate| candidate.scheme == scheme)
     }
 
     fn add(&mut self, scheme: Scheme, credentials: &str, identity: Identity) {

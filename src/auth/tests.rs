@@ -4,21 +4,21 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 use super::*;
 
-fn name(text: &str) -> Name {
+pub(super) fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }
 
-fn token(name: &str, token: &str, role: Role) -> config::Token {
+pub(super) fn token(name: &str, token: &str, role: Role) -> config::Token {
     config::Token { name: self::name(name), token: token.into(), role }
 }
 
-fn basic(username: &str, password: &str) -> config::Auth {
+pub(super) fn basic(username: &str, password: &str) -> config::Auth {
     let basic = config::Basic { username: username.to_owned(), password: password.into() };
     config::Auth { basic: Some(basic), ..config::Auth::default() }
 }
 
 fn authenticator(config: &config::Auth) -> Authenticator {
-    let (authenticator, generated) = Authenticator::new(config);
+    let (authenticator, generated) = Authenticator::new(config, rand::random());
     assert!(generated.is_none());
     authenticator
 }
@@ -114,8 +114,8 @@ fn no_auth_lets_everybody_in_whatever_they_send() {
 #[test]
 fn without_credentials_a_token_is_made_up() {
     let config = config::Auth::default();
-    let (first, generated) = Authenticator::new(&config);
-    let (second, other) = Authenticator::new(&config);
+    let (first, generated) = Authenticator::new(&config, rand::random());
+    let (second, other) = Authenticator::new(&config, rand::random());
     let (generated, other) = (generated.unwrap(), other.unwrap());
     let header = format!("Bearer {}", generated.expose());
     assert_eq!(generated.expose().len(), 43, "32 bytes in base64url");
@@ -131,7 +131,7 @@ fn only_schemes_that_could_succeed_are_offered() {
     let basic_challenge = r#"Basic realm="em-metrics", charset="UTF-8""#;
     assert_eq!(two_tokens_and_basic().challenges(), [bearer, basic_challenge]);
     assert_eq!(authenticator(&basic("ann", "")).challenges(), [basic_challenge]);
-    assert_eq!(Authenticator::new(&config::Auth::default()).0.challenges(), [bearer]);
+    assert_eq!(Authenticator::new(&config::Auth::default(), rand::random()).0.challenges(), [bearer]);
 }
 
 #[test]

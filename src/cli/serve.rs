@@ -81,8 +81,8 @@ pub struct Service {
 impl Service {
     /// Opens the store and starts the writer, the exporter and the keeper of the index.
     pub async fn start(config: &Config, clock: Clock, own: OwnMetrics) -> anyhow::Result<Self> {
-        let (auth, generated) = Authenticator::new(&config.auth);
         let store = Store::open(&config.storage, config.server.write_limit()).await?;
+        let (auth, generated) = Authenticator::new(&config.auth, store.secret().await?);
         store.announce(&configured_labels(config), clock.now()).await?;
         let settings = Settings {
             production: config.production_environment.clone(),

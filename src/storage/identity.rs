@@ -1,6 +1,8 @@
 //! What makes this store itself: its identity towards consumers of the totals, what those have been
 //! shown, and who may export.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::Connection as _;
 
 use super::engine::Pool;
@@ -23,6 +25,17 @@ impl Store {
         .await?;
         let select = "SELECT value FROM identity WHERE key = 'instance_id'";
         Ok(on_engine!(self, |pool| sqlx::query_scalar(select).fetch_one(pool).await)?)
+    }
+
+    /// A secret of this store, made once: what is signed with it holds on every replica and over a restart.
+    pub async fn secret(&self) -> Result<[u8; 32], Error> {
+        let fresh = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
+        let insert = "INSERT INTO identity (key, value) VALUES ('secret', $1) ON CONFLICT DO NOTHING";
+        on_writer!(self, |pool| sqlx::query(insert).bind(&fresh).execute(pool).await.map(drop))?;
+        let select = "SELECT value FROM identity WHERE key = 'secret'";
+        let kept: String = on_engine!(self, |pool| sqlx::query_scalar(select).fetch_one(pool).await)?;
+        let secret = URL_SAFE_NO_PAD.decode(&kept).ok().and_then(|bytes| bytes.try_into().ok());
+        secret.ok_or_else(|| Error::Unreadable("the secret of the store is not 32 bytes in base64".to_owned()))
     }
 
     /// The greatest series id that the consumer has been shown; `None` before the first contact.
