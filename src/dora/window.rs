@@ -96,6 +96,11 @@ impl Zone {
         start.and_then(|day| Timestamp::from_micros(self.start_of(day))).unwrap_or(Timestamp::EPOCH)
     }
 
+    /// What calendar and clock show there.
+    pub fn shown(self, at: Timestamp) -> NaiveDateTime {
+        self.local(at.micros())
+    }
+
     fn local(self, micros: i64) -> NaiveDateTime {
         let utc = DateTime::from_timestamp_micros(micros).unwrap_or_default();
         utc.with_timezone(&self.0).naive_local()

@@ -66,6 +66,8 @@ kinds! {
         "Each entry of `errors` says what is impossible: an order of times, a time too far in the future, a link to nothing.";
     IMPORT_REFUSED = UNPROCESSABLE_ENTITY "import-refused" "lines of the import are refused":
         "Each entry of `errors` points at a line and a field of it. `?dry_run=true` tells the same without recording anything.";
+    TOO_MANY = TOO_MANY_REQUESTS "too-many-requests" "too many requests":
+        "Wait as long as `Retry-After` says.";
     INTERNAL = INTERNAL_SERVER_ERROR "internal" "something went wrong here":
         "It is in the log of the service under the same `request_id`.";
     UNAVAILABLE = SERVICE_UNAVAILABLE "unavailable" "the service cannot do this now":

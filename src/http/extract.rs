@@ -1,4 +1,4 @@
-//! What comes in, typed, or a problem document: the one JSON extractor, ids in paths, query parameters.
+//! What comes in, typed, or a problem document: the one JSON extractor, ids in paths, query parameters, forms.
 
 use axum::body::HttpBody as _;
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
@@ -85,6 +85,25 @@ pub fn encoding(headers: &header::HeaderMap) -> Option<String> {
     encodings
         .find(|encoding| !encoding.is_empty() && !encoding.eq_ignore_ascii_case("identity"))
         .map(|encoding| abridged(&encoding).into_owned())
+}
+
+/// The fields of a form that a browser sends.
+#[derive(Debug)]
+pub struct Form(Vec<(String, String)>);
+
+impl FromRequest<AppState> for Form {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let body = read(request, Bounds { bytes: state.body_limit, each_frame: false }, state).await?;
+        Ok(Self(url::form_urlencoded::parse(&body).into_owned().collect()))
+    }
+}
+
+impl Form {
+    pub fn field(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
 }
 
 fn is_json(content_type: Option<&header::HeaderValue>) -> bool {
@@ -217,6 +236,11 @@ impl Query {
             .filter(|(_, value)| !value.is_empty())
             .map(|(_, value)| read(value).map_err(|detail| Problem::field(format!("/{name}"), detail)))
             .collect()
+    }
+
+    /// Whether a parameter is there and says something.
+    pub fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(key, value)| key == name && !value.is_empty())
     }
 
     /// The value of a parameter that may stand once.

@@ -15,6 +15,7 @@ mod journal;
 mod linger;
 mod observe;
 mod openapi;
+mod pages;
 mod resource;
 mod server;
 mod service;
@@ -119,8 +120,10 @@ fn routes(state: AppState) -> Router {
     openapi::finish(&mut description);
     let api = api.merge(openapi::router(description));
     Router::new()
+        .merge(pages::router())
         .merge(api.clone())
         .nest(resource::VERSIONED, api)
+        .route(resource::VERSIONED, axum::routing::get(openapi::lead_to_docs))
         .route(&format!("{}/", resource::VERSIONED), axum::routing::get(openapi::lead_to_docs))
         .fallback(async || Problem::of_status(StatusCode::NOT_FOUND))
         .method_not_allowed_fallback(async || Problem::of_status(StatusCode::METHOD_NOT_ALLOWED))

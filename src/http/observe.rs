@@ -14,8 +14,8 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 use tracing::Instrument as _;
 
-use super::AppState;
 use super::error::{self, Problem};
+use super::{AppState, pages};
 use crate::export::asks_like_a_scraper;
 use crate::telemetry::{Complaint, Crowd, continue_trace, instruments};
 
@@ -98,6 +98,8 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
     let method = known_method(request.method());
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let request_id = request_id(request.headers());
+    let page = route.as_deref().is_some_and(pages::has);
+    let to_be_shown = page && pages::shows_html(request.headers());
     let reading = matches!(*request.method(), Method::GET | Method::HEAD);
 
     let span = tracing::info_span!(
@@ -133,7 +135,11 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
     let status = response.status();
     let _entered = span.enter();
     if status.is_client_error() || status.is_server_error() {
-        response = document(response, &request_id);
+        let write = if to_be_shown { pages::problem } else { document };
+        response = write(response, &request_id);
+    }
+    if page {
+        pages::secure(response.headers_mut());
     }
     span.record("http.response.status_code", status.as_u16());
     let elapsed = started.elapsed();

@@ -98,7 +98,6 @@ pub fn router(description: OpenApi) -> Router<AppState> {
     Router::new()
         .route("/openapi.json", get(get_openapi))
         .route("/docs", get(get_docs))
-        .route("/", get(lead_to_docs))
         .layer(Extension(Arc::new(description)))
         .layer(Extension(page))
 }

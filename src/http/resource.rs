@@ -109,8 +109,8 @@ impl Base {
 
     /// The same list, further on.
     pub fn next_link(&self, next: Option<&Cursor>) -> HeaderMap {
-        let cursor = next.and_then(|next| serde_json::to_vec(next).ok());
-        self.next_page(cursor.map(|cursor| URL_SAFE_NO_PAD.encode(cursor)).as_deref())
+        let cursor = next.and_then(cursor_text);
+        self.next_page(cursor.as_deref())
     }
 
     /// The same for a list with cursors of its own.
@@ -188,6 +188,11 @@ pub fn limit(query: &mut Query) -> Result<u16, Problem> {
         limit.ok_or_else(|| format!("expected a number from 1 to {MAX_LIMIT}, got {:?}", abridged(text)))
     })?;
     Ok(limit.unwrap_or(DEFAULT_LIMIT))
+}
+
+/// As it stands in addresses.
+pub fn cursor_text(cursor: &Cursor) -> Option<String> {
+    serde_json::to_vec(cursor).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
 }
 
 /// Where a page starts that is not the first.

@@ -31,7 +31,11 @@ impl Store {
     pub async fn secret(&self) -> Result<[u8; 32], Error> {
         let fresh = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
         let insert = "INSERT INTO identity (key, value) VALUES ('secret', $1) ON CONFLICT DO NOTHING";
-        on_writer!(self, |pool| sqlx::query(insert).bind(&fresh).execute(pool).await.map(drop))?;
+        self.alone(async |tx| {
+            in_tx!(tx, |connection| sqlx::query(insert).bind(&fresh).execute(connection).await.map(drop))?;
+            Ok(())
+        })
+        .await?;
         let select = "SELECT value FROM identity WHERE key = 'secret'";
         let kept: String = on_engine!(self, |pool| sqlx::query_scalar(select).fetch_one(pool).await)?;
         let secret = URL_SAFE_NO_PAD.decode(&kept).ok().and_then(|bytes| bytes.try_into().ok());

@@ -255,6 +255,14 @@ impl Store {
         tx.end(outcome).await
     }
 
+    /// Every project, team and environment that there are series of, sorted.
+    pub async fn labels(&self) -> Result<Vec<Labels>, Error> {
+        let select = "SELECT DISTINCT project_id, team_id, environment FROM series \
+                      ORDER BY project_id, team_id, environment";
+        let rows: Vec<(Name, String, Name)> = on_engine!(self, |pool| sqlx::query_as(select).fetch_all(pool).await)?;
+        rows.into_iter().map(|(project_id, team_id, environment)| labels(project_id, &team_id, environment)).collect()
+    }
+
     /// Every total, by ascending id, as of one moment.
     pub async fn series(&self) -> Result<Vec<SeriesTotal>, Error> {
         type Row = (i64, String, Name, String, Name, Timestamp, i64, i64, i64, Option<i64>, Option<i64>);

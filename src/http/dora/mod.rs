@@ -3,7 +3,7 @@
 mod benchmark;
 mod csv;
 mod explain;
-mod question;
+pub mod question;
 mod trend;
 mod view;
 

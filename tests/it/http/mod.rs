@@ -14,6 +14,7 @@ mod metrics;
 mod observe;
 mod openapi;
 mod own_metrics;
+mod pages;
 mod service;
 mod teams;
 

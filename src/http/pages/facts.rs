@@ -1,0 +1,117 @@
+//! `/facts`: what a number, or a point of a chart, is made of.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+
+use super::filters::Filters;
+use super::text::{Figure, count, moment};
+use super::visitor::Visitor;
+use super::{Frame, html};
+use crate::dora::explain::{After, Line, Metric, Subject};
+use crate::http::AppState;
+use crate::http::error::Problem;
+use crate::http::extract::Query;
+use crate::http::resource::{cursor, cursor_text, required, seconds};
+use crate::report;
+use crate::storage::Cursor;
+
+const LINES: u16 = 100;
+
+#[derive(Template)]
+#[template(path = "facts.html", config = "src/http/pages/askama.toml")]
+struct FactsPage {
+    frame: Frame,
+    name: String,
+    window: String,
+    formula: &'static str,
+    back: String,
+    /// Label, how many, address, whether it is shown.
+    views: Vec<(&'static str, String, String, bool)>,
+    lines: Vec<Row>,
+    next: Option<String>,
+}
+
+#[derive(Debug)]
+struct Row {
+    at: String,
+    kind: &'static str,
+    id: String,
+    project: String,
+    team: String,
+    environment: String,
+    counted: bool,
+    counts_as: String,
+    detail: String,
+    value: Option<Figure>,
+}
+
+pub async fn get_facts(visitor: Visitor, State(state): State<AppState>, mut query: Query) -> Result<Response, Problem> {
+    let metric = query.one("metric", Metric::parse)?;
+    let only = query.one("counted", boolean)?;
+    let after = cursor(&mut query)?.map(|Cursor(at, project_id, id)| After(at, project_id, id));
+    let filters = Filters::read(&mut query, &state)?;
+    query.done()?;
+    let metric = metric.ok_or_else(|| required([("/metric", true)]))?;
+    let selection = report::Selection { only, limit: LINES, after };
+    let page = report::explain(&state.store, &filters.question, metric, selection).await?.page;
+    let link = |more: &[(&str, &str)]| {
+        let metric = [("metric", metric.name())];
+        let more: Vec<_> = metric.iter().chain(more).copied().collect();
+        filters.link("facts", &more)
+    };
+    let views = [
+        ("All", None, page.counted + page.left_out),
+        ("Counted", Some("true"), page.counted),
+        ("Left out", Some("false"), page.left_out),
+    ];
+    let views = views.map(|(label, counted, n)| {
+        let more: Vec<_> = counted.iter().map(|counted| ("counted", *counted)).collect();
+        (label, count(n), link(&more), counted == only.map(|only| if only { "true" } else { "false" }))
+    });
+    let next = page.next.map(|After(at, project_id, id)| Cursor(at, project_id, id));
+    let next = next.as_ref().and_then(cursor_text).map(|cursor| {
+        let only = only.map(|only| ("counted", if only { "true" } else { "false" }));
+        let more: Vec<_> = only.into_iter().chain([("cursor", cursor.as_str())]).collect();
+        link(&more)
+    });
+    html(&FactsPage {
+        frame: Frame::new(visitor.by_session),
+        name: name(metric),
+        window: filters.window(),
+        formula: metric.formula(),
+        back: filters.link("./", &[]),
+        views: views.to_vec(),
+        lines: page.lines.into_iter().map(|line| row(line, &filters)).collect(),
+        next,
+    })
+}
+
+fn row(line: Line, filters: &Filters) -> Row {
+    Row {
+        at: moment(filters.shown(line.at)),
+        kind: match line.subject {
+            Subject::Deployment => "Deployment",
+            Subject::Incident => "Incident",
+        },
+        id: line.id.to_string(),
+        project: line.project_id.to_string(),
+        team: line.team_id.map(|team| team.to_string()).unwrap_or_default(),
+        environment: line.environment.to_string(),
+        counted: !line.counts_as.is_empty(),
+        counts_as: line.counts_as.join(", "),
+        detail: line.detail,
+        value: line.value.map(|micros| Figure::seconds(seconds(micros))),
+    }
+}
+
+/// The name of the block as words.
+fn name(metric: Metric) -> String {
+    let words = metric.name().replace('_', " ");
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn boolean(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("expected true or false, got {text:?}"))
+}

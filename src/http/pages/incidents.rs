@@ -1,0 +1,65 @@
+//! What is broken now.
+
+use super::filters::Filters;
+use super::text::{duration, moment};
+use crate::domain::{Incident, Timestamp};
+use crate::http::AppState;
+use crate::http::error::Problem;
+use crate::http::resource::seconds;
+use crate::storage::{Filter, IncidentState};
+
+const FIRST: u16 = 20;
+
+#[derive(Debug)]
+pub struct OpenIncidents {
+    pub rows: Vec<Row>,
+    pub more: bool,
+}
+
+#[derive(Debug)]
+pub struct Row {
+    pub id: String,
+    /// Of the incident, at whatever tool it comes from.
+    pub url: Option<String>,
+    pub title: String,
+    pub project: String,
+    pub severity: String,
+    pub started: String,
+    pub open_for: String,
+    pub deployment: String,
+}
+
+pub async fn open(state: &AppState, filters: &Filters) -> Result<OpenIncidents, Problem> {
+    let question = &filters.question;
+    let filter = Filter {
+        project_id: question.projects.clone(),
+        team_id: question.teams.clone(),
+        environment: question.environments.clone(),
+        state: Some(IncidentState::InProgress),
+        limit: FIRST,
+        ..Filter::default()
+    };
+    let page = state.store.list_incidents(&filter).await?;
+    let now = state.clock.now();
+    let rows = page.items.into_iter().map(|incident| row(incident, filters, now)).collect();
+    Ok(OpenIncidents { rows, more: page.next.is_some() })
+}
+
+fn row(incident: Incident, filters: &Filters, now: Timestamp) -> Row {
+    let text = |text: Option<String>| text.unwrap_or_default();
+    // a sender chose it: nothing that a browser would run
+    let url = incident
+        .url
+        .map(|url| url.to_string())
+        .filter(|url| url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")));
+    Row {
+        id: incident.id.to_string(),
+        url,
+        title: text(incident.title.map(|title| title.to_string())),
+        project: incident.project_id.to_string(),
+        severity: text(incident.severity.map(|severity| severity.to_string())),
+        started: moment(filters.shown(incident.started_at)),
+        open_for: duration(seconds(now.micros_since(incident.started_at).max(0))),
+        deployment: text(incident.deployment_id.map(|id| id.to_string())),
+    }
+}

@@ -1,0 +1,105 @@
+//! Signing in and out.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use tokio::sync::Semaphore;
+
+use super::visitor::{COOKIE, next, see};
+use super::{Frame, html_with};
+use crate::auth::{Credentials, SESSION_SECONDS};
+use crate::http::AppState;
+use crate::http::error::{self, Problem};
+use crate::http::extract::{Form, Query};
+
+/// How long a wrong guess takes, and how many may be under way: together, about 50 guesses a second.
+const PENALTY: Duration = Duration::from_millis(300);
+static ATTEMPTS: Semaphore = Semaphore::const_new(16);
+
+#[derive(Template)]
+#[template(path = "sign_in.html", config = "src/http/pages/askama.toml")]
+struct SignInPage<'a> {
+    frame: Frame,
+    tokens: bool,
+    basic: bool,
+    failed: bool,
+    next: &'a str,
+}
+
+pub async fn get_sign_in(State(state): State<AppState>, mut query: Query) -> Result<Response, Problem> {
+    let wanted = query.one("next", |text| Ok(text.to_owned()))?.unwrap_or_default();
+    query.done()?;
+    if !state.auth.asks() {
+        return Ok(see(&next(&wanted)));
+    }
+    page(&state, StatusCode::OK, &wanted)
+}
+
+fn page(state: &AppState, status: StatusCode, next: &str) -> Result<Response, Problem> {
+    let (tokens, basic) = (state.auth.takes_tokens(), state.auth.takes_basic());
+    let failed = status != StatusCode::OK;
+    html_with(status, &SignInPage { frame: Frame::new(false), tokens, basic, failed, next })
+}
+
+pub async fn post_sign_in(State(state): State<AppState>, headers: HeaderMap, form: Form) -> Result<Response, Problem> {
+    of_this_site(&headers)?;
+    let field = |name| form.field(name).unwrap_or_default();
+    let wanted = field("next");
+    let credentials = match (form.field("token"), form.field("username")) {
+        (Some(token), _) => Credentials::Token(token),
+        (None, username) => Credentials::Pair { username: username.unwrap_or_default(), password: field("password") },
+    };
+    let Ok(_attempt) = ATTEMPTS.try_acquire() else {
+        let problem = Problem::new(&error::TOO_MANY, "too many people are signing in: try again in a moment");
+        return Err(problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")));
+    };
+    let Ok(session) = state.auth.sign_in(credentials, state.clock.now()) else {
+        tokio::time::sleep(PENALTY).await;
+        tracing::info!("somebody could not sign in");
+        return page(&state, StatusCode::FORBIDDEN, wanted);
+    };
+    Ok(with_cookie(see(&next(wanted)), &headers, &session, SESSION_SECONDS))
+}
+
+pub async fn post_sign_out(headers: HeaderMap) -> Result<Response, Problem> {
+    of_this_site(&headers)?;
+    Ok(with_cookie(see("sign-in"), &headers, "", 0))
+}
+
+/// Lax: a link from elsewhere opens the page it leads to, and a form from elsewhere does not carry the session.
+fn with_cookie(mut response: Response, headers: &HeaderMap, session: &str, seconds: i64) -> Response {
+    let secure = if by_https(headers) { "; Secure" } else { "" };
+    let cookie = format!("{COOKIE}={session}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    match HeaderValue::from_str(&cookie) {
+        Ok(cookie) => _ = response.headers_mut().insert(header::SET_COOKIE, cookie),
+        Err(_) => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+    response
+}
+
+/// As the proxy in front of us says, or the browser itself.
+fn by_https(headers: &HeaderMap) -> bool {
+    let proto = text(headers, "x-forwarded-proto").is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+    proto || text(headers, "origin").is_some_and(|origin| origin.starts_with("https://"))
+}
+
+/// Refuses what another site made a browser send: nobody is to be signed in as somebody else.
+fn of_this_site(headers: &HeaderMap) -> Result<(), Problem> {
+    let ours = match (text(headers, "sec-fetch-site"), text(headers, "origin")) {
+        (Some(site), _) => site == "same-origin" || site == "none",
+        // an old browser, or one that has not been told to trust the address; what is no browser sends neither
+        (None, Some(origin)) => {
+            let host = text(headers, "x-forwarded-host").or_else(|| text(headers, "host"));
+            origin.split_once("://").map(|(_, host)| host) == host
+        }
+        (None, None) => true,
+    };
+    if ours { Ok(()) } else { Err(Problem::new(&error::FORBIDDEN, "this form was sent from another site")) }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

@@ -1,0 +1,85 @@
+//! `/facts`: what a number is made of.
+
+use serde_json::json;
+
+use super::{after, browse, links, page};
+use crate::engine::Engine;
+use crate::http::dora::{deployed, incident, tell};
+
+on_each_engine! {
+    a_point_of_a_chart_leads_to_its_facts,
+    counted_and_left_out_are_told_apart,
+    more_facts_than_fit_are_on_more_pages,
+    facts_of_no_metric_are_refused,
+}
+
+async fn a_point_of_a_chart_leads_to_its_facts(engine: Engine) {
+    let app = engine.app().await;
+    tell(
+        &app,
+        [
+            deployed("early", "2026-06-10T21:59:00Z", json!({})),
+            deployed("late", "2026-06-10T22:01:00Z", json!({})),
+            incident("down", "2026-06-11T09:00:00Z", json!({"deployment_id": "late"})),
+        ],
+    )
+    .await;
+    // in Berlin the second one is of the day after
+    let answer = browse(&app, "/?days=7&tz=Europe%2FBerlin").await;
+    let chart = after(page(&answer, 200), "id=\"over-time-change_failure_rate\"", "</figure>").to_owned();
+    let (row, _) = chart.split_once(">Thu 11 Jun 2026<").unwrap();
+    let link = links(row).pop().unwrap();
+    let answer = browse(&app, &format!("/{link}")).await;
+    let html = page(&answer, 200);
+    assert!(html.contains("late") && !html.contains("early"), "{html}");
+    assert!(html.contains("incident down is linked to it"), "{html}");
+    assert!(html.contains("11 Jun 2026, 00:01"), "the time is Berlin's: {html}");
+}
+
+async fn counted_and_left_out_are_told_apart(engine: Engine) {
+    let app = engine.app().await;
+    tell(
+        &app,
+        [
+            deployed("live", "2026-06-10T10:00:00Z", json!({})),
+            deployed("trial", "2026-06-10T11:00:00Z", json!({"environment": "staging"})),
+        ],
+    )
+    .await;
+    let shown = async |query: &str| {
+        let answer = browse(&app, &format!("/facts?metric=deployment_frequency{query}")).await;
+        let html = page(&answer, 200);
+        let table = after(html, "<tbody>", "</tbody>");
+        (table.contains("Deployment live"), table.contains("Deployment trial"))
+    };
+    assert_eq!(shown("").await, (true, true));
+    assert_eq!(shown("&counted=true").await, (true, false));
+    assert_eq!(shown("&counted=false").await, (false, true));
+}
+
+async fn more_facts_than_fit_are_on_more_pages(engine: Engine) {
+    let app = engine.app().await;
+    tell(
+        &app,
+        (0..103).map(|n| deployed(&n.to_string(), &format!("2026-06-10T{:02}:{:02}:00Z", n / 60, n % 60), json!({}))),
+    )
+    .await;
+    let mut path = "/facts?metric=deployment_frequency&counted=true&days=7".to_owned();
+    let mut sizes = Vec::new();
+    loop {
+        let answer = browse(&app, &path).await;
+        let html = page(&answer, 200);
+        sizes.push(html.matches("<th scope=\"row\">Deployment ").count());
+        assert!(html.contains(r#"aria-current="true""#));
+        let Some(next) = links(html).into_iter().find(|link| link.contains("cursor=")) else { break };
+        path = format!("/{next}");
+    }
+    assert_eq!(sizes, [100, 3]);
+}
+
+async fn facts_of_no_metric_are_refused(engine: Engine) {
+    let app = engine.app().await;
+    for query in ["", "?metric=speed", "?metric=incidents&counted=maybe", "?metric=incidents&cursor=e30"] {
+        page(&browse(&app, &format!("/facts{query}")).await, 400);
+    }
+}

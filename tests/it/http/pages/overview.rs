@@ -1,0 +1,293 @@
+//! `/`: the numbers, the filters, the first start.
+
+use serde_json::{Value, json};
+
+use super::{after, browse, get, links, page, values};
+use crate::app::{Answer, App};
+use crate::engine::Engine;
+use crate::http::dora::{deployed, dora, incident, step, tell};
+
+on_each_engine! {
+    the_cards_say_what_the_api_says,
+    the_charts_say_what_the_api_says,
+    filters_stand_in_the_address,
+    several_projects_can_be_asked_for,
+    projects_and_teams_are_compared,
+    many_projects_are_folded,
+    open_incidents_are_listed,
+    hostile_names_are_only_text,
+    a_filter_that_makes_no_sense_is_a_page_that_says_so,
+    nothing_yet_shows_how_to_begin,
+    few_facts_are_too_few_to_say,
+    others_than_browsers_are_led_to_the_documentation,
+    what_a_page_loads_is_kept_for_ever,
+}
+
+/// Twelve deployments of two projects in the last 30 days, six in the 30 before; two failed.
+async fn a_month(app: &App) {
+    let facts = (0..12).map(|n| {
+        let (project, team) = if n % 3 == 0 { ("cart", json!("blue")) } else { ("shop", Value::Null) };
+        let changes = json!({"project_id": project, "team_id": team, "unplanned": n == 5});
+        deployed(&n.to_string(), &format!("2026-06-{:02}T10:{n:02}:00Z", n + 1), changes)
+    });
+    tell(app, facts).await;
+    let earlier = (20..26).map(|n| deployed(&n.to_string(), &format!("2026-05-{:02}T10:00:00Z", n - 18), json!({})));
+    tell(app, earlier).await;
+    let link = |id: &str| json!({"deployment_id": id, "title": "Slow", "severity": "high"});
+    tell(
+        app,
+        [
+            incident("down", "2026-06-02T11:00:00Z", link("1")),
+            step("/incidents/down/restored", json!({"date": "2026-06-02T12:30:00Z"})),
+            incident("slow", "2026-06-14T09:00:00Z", link("10")),
+        ],
+    )
+    .await;
+}
+
+async fn the_cards_say_what_the_api_says(engine: Engine) {
+    let app = engine.app().await;
+    a_month(&app).await;
+    let answer = browse(&app, "/").await;
+    let html = page(&answer, 200);
+    let api = dora(&app, "").await;
+    let card = |metric: &str| values(after(html, &format!("id=\"{metric}\""), "</article>"));
+    let number = |pointer: &str| api.pointer(pointer).unwrap().as_f64().unwrap();
+    assert_eq!(card("deployment_frequency")[0], number("/deployment_frequency/per_day"));
+    assert_eq!(card("lead_time_for_changes")[0], number("/lead_time_for_changes/median_seconds"));
+    assert_eq!(card("change_failure_rate")[0], number("/change_failure_rate/ratio"));
+    assert_eq!(card("deployment_rework_rate")[0], number("/deployment_rework_rate/ratio"));
+    assert_eq!(*card("change_failure_rate").last().unwrap(), number("/change_failure_rate/deployments"));
+    // one has recovered, which is too few to say
+    assert_eq!(card("failed_deployment_recovery_time"), [number("/failed_deployment_recovery_time/n")]);
+    // and the window before, which is as long
+    let before = dora(&app, "from=2026-04-16T12:00:00Z&to=2026-05-16T12:00:00Z").await;
+    assert_eq!(card("deployment_frequency")[1], before["deployment_frequency"]["per_day"].as_f64().unwrap());
+    // the footer's link asks the API for the same
+    let footer = links(after(html, "<footer>", "</footer>"));
+    assert_eq!(
+        get(&app, &format!("/{}", footer[0])).await.expect(200)["deployment_frequency"],
+        api["deployment_frequency"]
+    );
+    assert!(get(&app, &format!("/{}", footer[1])).await.text.starts_with("start,end,deployments"));
+}
+
+async fn the_charts_say_what_the_api_says(engine: Engine) {
+    let app = engine.app().await;
+    a_month(&app).await;
+    for (query, api) in [
+        ("", "interval=day"),
+        ("days=90", "interval=week&from=2026-03-17T12:00:00Z"),
+        ("from=2024-01-01&tz=Europe%2FBerlin", "interval=month&from=2024-01-01&tz=Europe%2FBerlin"),
+    ] {
+        let answer = browse(&app, &format!("/?{query}")).await;
+        let html = page(&answer, 200);
+        let api = dora(&app, api).await;
+        let parts = api["series"].as_array().unwrap();
+        let chart = |metric: &str| values(after(html, &format!("id=\"over-time-{metric}\""), "</figure>"));
+        let series = |block: &str, field: &str| -> Vec<f64> {
+            parts.iter().filter_map(|part| part[block][field].as_f64()).collect()
+        };
+        assert_eq!(chart("deployment_frequency"), series("deployment_frequency", "deployments"), "{query}");
+        assert_eq!(chart("lead_time_for_changes"), series("lead_time_for_changes", "median_seconds"), "{query}");
+        assert_eq!(chart("change_failure_rate"), series("change_failure_rate", "ratio"), "{query}");
+        let table = after(html, "id=\"over-time-deployment_frequency\"", "</figure>");
+        assert_eq!(links(table).len(), parts.len(), "{query}");
+    }
+}
+
+async fn filters_stand_in_the_address(engine: Engine) {
+    let app = engine.app().await;
+    a_month(&app).await;
+    let query = "from=2026-06-01&to=2026-06-08&tz=Europe%2FBerlin&environment=production&project_id=shop";
+    let answer = browse(&app, &format!("/?{query}")).await;
+    let html = page(&answer, 200);
+    for field in [
+        r#"name="from" type="date" value="2026-06-01""#,
+        r#"name="to" type="date" value="2026-06-08""#,
+        r#"name="tz" value="Europe/Berlin""#,
+        "<option selected>shop</option>",
+        "<option selected>production</option>",
+        "<option>blue</option>",
+    ] {
+        assert!(html.contains(field), "{field} in {html}");
+    }
+    let api = dora(&app, query).await;
+    let deployments = &api["deployment_frequency"]["deployments"];
+    let card = after(html, "id=\"deployment_frequency\"", "</article>");
+    assert_eq!(*values(card).last().unwrap(), deployments.as_f64().unwrap());
+    // every link of the page carries them on
+    let links = links(after(html, "<main", "</main>"));
+    let kept = links.iter().filter(|link| link.contains("tz=Europe%2FBerlin") && link.contains("project_id="));
+    assert!(kept.count() >= links.len() - 1, "{links:?}");
+    // the periods replace the dates
+    assert!(links.iter().any(|link| link.starts_with("./?tz=") && link.ends_with("days=90")), "{links:?}");
+    // one that was never heard of is shown as chosen, and as empty
+    let answer = browse(&app, "/?project_id=nobody&days=7").await;
+    assert!(page(&answer, 200).contains("<option selected>nobody</option>"));
+}
+
+async fn several_projects_can_be_asked_for(engine: Engine) {
+    let app = engine.app().await;
+    a_month(&app).await;
+    let answer = browse(&app, "/?project_id=shop&project_id=cart").await;
+    let html = page(&answer, 200);
+    for project in ["shop", "cart"] {
+        let chip = format!(r#"<input type="checkbox" name="project_id" value="{project}" checked>"#);
+        assert!(html.contains(&chip), "{html}");
+    }
+    assert_eq!(*values(after(html, "id=\"deployment_frequency\"", "</article>")).last().unwrap(), 12.0);
+}
+
+async fn projects_and_teams_are_compared(engine: Engine) {
+    let app = engine.app().await;
+    a_month(&app).await;
+    let answer = browse(&app, "/").await;
+    let html = page(&answer, 200);
+    let projects = after(html, "aria-labelledby=\"projects\"><table", "</table>");
+    assert_eq!(links(projects), ["./?project_id=shop", "./?project_id=cart"], "the busiest first");
+    let api = dora(&app, "group_by=project").await;
+    let shop = &api["groups"].as_array().unwrap().iter().find(|group| group["name"] == "shop").unwrap();
+    let row = values(after(projects, ">shop</a>", "</tr>"));
+    assert_eq!(row[0], shop["deployment_frequency"]["deployments"].as_f64().unwrap());
+    assert_eq!(row[1], shop["deployment_frequency"]["per_day"].as_f64().unwrap());
+    assert_eq!(row[3], shop["change_failure_rate"]["ratio"].as_f64().unwrap());
+    let teams = after(html, "aria-labelledby=\"teams\"><table", "</table>");
+    assert_eq!(links(teams), ["./?team_id=blue"]);
+    assert!(teams.contains("no team"), "{teams}");
+}
+
+async fn many_projects_are_folded(engine: Engine) {
+    let app = engine.app().await;
+    tell(&app, (0..30).map(|n| deployed("1", "2026-06-10T10:00:00Z", json!({"project_id": format!("p{n:02}")})))).await;
+    let rows = |html: &str| links(after(html, "aria-labelledby=\"projects\"><table", "</table>")).len();
+    let answer = browse(&app, "/?days=7").await;
+    let html = page(&answer, 200);
+    assert_eq!(rows(html), 25);
+    let all = links(html).into_iter().find(|link| link.contains("all=projects")).unwrap();
+    assert_eq!(all, "./?days=7&all=projects#projects");
+    let answer = browse(&app, all.trim_start_matches('.').split('#').next().unwrap()).await;
+    assert_eq!(rows(page(&answer, 200)), 30);
+}
+
+async fn open_incidents_are_listed(engine: Engine) {
+    let app = engine.app().await;
+    a_month(&app).await;
+    let answer = browse(&app, "/").await;
+    let open = after(page(&answer, 200), "id=\"incidents-title\"", "</section>");
+    assert!(open.contains("slow") && open.contains("1 d 3 h") && !open.contains("down"), "{open}");
+    let answer = browse(&app, "/?project_id=cart").await;
+    assert!(after(page(&answer, 200), "id=\"incidents-title\"", "</section>").contains("All is well"));
+}
+
+async fn hostile_names_are_only_text(engine: Engine) {
+    let app = engine.app().await;
+    let script = "<script>alert(1)</script>";
+    let name = r#""><img src=x onerror=alert(1)>'&"#;
+    let changes = json!({"project_id": script, "team_id": name, "environment": script});
+    let facts = (0..6).map(|n| deployed(&format!("{script}{n}"), "2026-06-14T10:00:00Z", changes.clone()));
+    tell(&app, facts).await;
+    for (id, url) in [("a", "javascript:alert(1)"), ("b", "https://example.com/?a=1&b=\"><script>")] {
+        let changes = json!({"project_id": script, "environment": script, "title": script, "severity": name,
+            "url": url, "deployment_id": format!("{script}1")});
+        tell(&app, [incident(&format!("{id}{script}"), "2026-06-14T11:00:00Z", changes)]).await;
+    }
+    let environment: String = url::form_urlencoded::byte_serialize(script.as_bytes()).collect();
+    for path in ["/", "/facts?metric=change_failure_rate", "/facts?metric=incidents", "/?project_id=%3Cscript%3E"] {
+        let with = if path.contains('?') { '&' } else { '?' };
+        let answer = browse(&app, &format!("{path}{with}environment={environment}")).await;
+        let html = page(&answer, 200);
+        // the page's own scripts have an address and no text
+        assert!(!html.contains("<script>"), "{path}: {html}");
+        assert!(!html.contains("<img src=x") && !html.contains("href=\"javascript:"), "{path}: {html}");
+    }
+    let answer = browse(&app, &format!("/?environment={environment}")).await;
+    assert!(answer.text.contains("https://example.com/?a=1"), "{}", answer.text);
+    assert!(answer.text.contains("alert(1)"), "shown as what it is");
+}
+
+async fn a_filter_that_makes_no_sense_is_a_page_that_says_so(engine: Engine) {
+    let app = engine.app().await;
+    a_month(&app).await;
+    for (query, said) in [
+        ("tz=Mars", "IANA"),
+        ("from=yesterday", "RFC 3339"),
+        ("from=2026-06-02&to=2026-06-01", "is after"),
+        ("from=1990-01-01", "10 years"),
+        ("days=0", "from 1 to 3650"),
+        ("days=7&days=30", "only once"),
+        ("project=shop", "unknown query parameter"),
+        ("project_id=%FF", "UTF-8"),
+        ("project_id=%00", "control"),
+        ("from=%3Cscript%3E", "RFC 3339"),
+    ] {
+        let answer = browse(&app, &format!("/?{query}")).await;
+        let html = page(&answer, 400);
+        assert!(html.contains(said), "{query}: {html}");
+        assert!(html.contains(answer.header("x-request-id")) && !html.contains("<script"), "{html}");
+        // whoever is no browser reads a problem document
+        let answer = get(&app, &format!("/facts?metric=incidents&{query}")).await;
+        answer.expect_problem(400, "invalid");
+    }
+    // no window is too long or too early to have one before it
+    for query in ["from=1970-01-01&to=1970-01-02", "from=1970-01-01T00:00:00Z&to=1970-01-01T00:00:00Z", "days=3650"] {
+        page(&browse(&app, &format!("/?{query}")).await, 200);
+    }
+}
+
+async fn nothing_yet_shows_how_to_begin(engine: Engine) {
+    let app = engine.app().await;
+    let answer = browse(&app, "/").await;
+    let html = page(&answer, 200);
+    assert!(html.contains(&format!("http://{}/deployments", app.address)), "{html}");
+    assert!(html.contains("em-metrics demo"), "{html}");
+    let request = app.request(reqwest::Method::GET, "/").header("accept", "text/html");
+    let request = request.header("host", "x;rm -rf").header("x-forwarded-proto", "https");
+    assert!(Answer::of(request).await.text.contains("https://localhost:3000/deployments"));
+    tell(&app, [incident("1", "2026-06-14T09:00:00Z", json!({}))]).await;
+    assert!(!page(&browse(&app, "/").await, 200).contains("em-metrics demo"));
+}
+
+async fn few_facts_are_too_few_to_say(engine: Engine) {
+    let app = engine.app().await;
+    let told = |n: i32| deployed(&n.to_string(), "2026-06-10T10:00:00Z", json!({}));
+    tell(&app, (0..4).map(told)).await;
+    let card = |html: &str, metric: &str| after(html, &format!("id=\"{metric}\""), "</article>").to_owned();
+    let answer = browse(&app, "/").await;
+    let html = page(&answer, 200);
+    assert!(card(html, "lead_time_for_changes").contains("Too few to say"), "{html}");
+    assert!(!card(html, "deployment_frequency").contains("Too few"), "a count is a count");
+    assert!(card(html, "failed_deployment_recovery_time").contains("Nothing to say"), "{html}");
+    tell(&app, [told(4)]).await;
+    let answer = browse(&app, "/").await;
+    assert!(!card(page(&answer, 200), "lead_time_for_changes").contains("Too few to say"));
+}
+
+async fn others_than_browsers_are_led_to_the_documentation(engine: Engine) {
+    let app = engine.app().await;
+    for accept in ["*/*", "application/json"] {
+        let request = super::browser().get(super::address(&app, "/")).header("accept", accept);
+        let answer = Answer::of(request).await;
+        assert_eq!((answer.status.as_u16(), answer.header("location")), (307, "docs"));
+        assert!(answer.header("vary").contains("accept"));
+    }
+}
+
+async fn what_a_page_loads_is_kept_for_ever(engine: Engine) {
+    let app = engine.app().await;
+    a_month(&app).await;
+    let answer = browse(&app, "/").await;
+    let html = page(&answer, 200);
+    let loaded = html.split(['"']).filter(|text| text.starts_with("assets/"));
+    let loaded: std::collections::BTreeSet<_> = loaded.collect();
+    assert_eq!(loaded.len(), 5, "{loaded:?}");
+    for path in loaded {
+        let asset = get(&app, &format!("/{path}")).await;
+        assert_eq!(asset.status, 200, "{path}");
+        assert_eq!(asset.header("cache-control"), "public, max-age=31536000, immutable");
+        assert_eq!(asset.header("x-content-type-options"), "nosniff");
+        let kind = asset.header("content-type").split(';').next().unwrap().to_owned();
+        assert!(["text/css", "text/javascript", "image/svg+xml"].contains(&kind.as_str()), "{kind}");
+    }
+    get(&app, "/assets/page.0.js").await.expect_problem(404, "not-found");
+}
