@@ -1,7 +1,9 @@
-//! The real binary, with real engines around it: crashes, the collector, Prometheus, Grafana's files.
+//! The real binary, with real engines around it: crashes, the collector, Prometheus, Grafana's files,
+//! a browser.
 //! `scripts/test` builds and names the engines (`EM_TEST_*`, see `scripts/engines`).
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod browser;
 mod crash;
 mod files;
 mod fortnight;

@@ -107,12 +107,10 @@ impl Service {
 
     pub async fn start(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_em-metrics"));
-        command
-            .env_clear()
-            .envs(self.environment.clone())
-            .env("HOST", "127.0.0.1")
-            .env("PORT", self.port.to_string())
-            .env("EM_METRICS_NO_AUTH", "1");
+        command.env_clear().envs(self.environment.clone()).env("HOST", "127.0.0.1").env("PORT", self.port.to_string());
+        if !self.environment.iter().any(|(name, _)| name == "EM_METRICS_TOKEN_AUTH") {
+            command.env("EM_METRICS_NO_AUTH", "1");
+        }
         let (program, _) = Program::start(command, "is listening on").await;
         self.program = Some(program);
     }
@@ -123,6 +121,11 @@ impl Service {
 
     pub async fn stop(&mut self) {
         self.program.take().unwrap().stop().await;
+    }
+
+    /// Its last lines.
+    pub fn words(&self) -> String {
+        self.program.as_ref().map(Program::words).unwrap_or_default()
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -137,7 +140,7 @@ pub fn free_port() -> u16 {
 /// A program that `scripts/engines` provides.
 pub fn engine(variable: &str) -> PathBuf {
     let path = std::env::var(variable).unwrap_or_else(|_| {
-        panic!("{variable} is not set: run the tests by scripts/test, or eval \"$(scripts/engines)\" first")
+        panic!("{variable} is not set: run the tests by scripts/test, or see CONTRIBUTING.md for one of them")
     });
     assert!(Path::new(&path).exists(), "{variable}={path} is not there");
     path.into()

@@ -68,26 +68,24 @@ impl Key {
         if self == Self::Frequency { Better::More } else { Better::Less }
     }
 
-    pub fn is_share(self) -> bool {
-        matches!(self, Self::FailureRate | Self::ReworkRate)
-    }
-
     pub fn measured(self, keys: &Keys) -> Measured {
         let duration = |durations: Durations| Measured {
             value: durations.median_seconds.map(|seconds| (seconds, Figure::seconds(seconds))),
             n: durations.n,
+            interval: None,
             exact: false,
         };
         let share = |share: Share, n| Measured {
             value: share.ratio.map(|ratio| (ratio, Figure::share(ratio))),
             n,
+            interval: share.interval95,
             exact: false,
         };
         match self {
             Self::Frequency => {
                 let frequency = keys.deployment_frequency;
                 let value = frequency.per_day.map(|per_day| (per_day, Figure::per_day(per_day)));
-                Measured { value, n: frequency.deployments, exact: true }
+                Measured { value, n: frequency.deployments, interval: None, exact: true }
             }
             Self::LeadTime => duration(keys.lead_time_for_changes),
             Self::FailureRate => share(keys.change_failure_rate.share, keys.change_failure_rate.deployments),
@@ -138,7 +136,7 @@ impl Key {
 pub fn cards(filters: &Filters, keys: &Keys, before: &Keys) -> Vec<Card> {
     let card = |key: Key| {
         let measured = key.measured(keys);
-        let trend = compare(&measured, &key.measured(before), key.better(), key.is_share());
+        let trend = compare(&measured, &key.measured(before), key.better());
         let metric = key.metric().name();
         Card {
             name: key.name(),

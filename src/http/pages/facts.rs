@@ -24,6 +24,7 @@ struct FactsPage {
     frame: Frame,
     name: String,
     window: String,
+    scope: String,
     formula: &'static str,
     back: String,
     /// Label, how many, address, whether it is shown.
@@ -79,6 +80,7 @@ pub async fn get_facts(visitor: Visitor, State(state): State<AppState>, mut quer
         frame: Frame::new(visitor.by_session),
         name: name(metric),
         window: filters.window(),
+        scope: filters.scope(),
         formula: metric.formula(),
         back: filters.link("./", &[]),
         views: views.to_vec(),

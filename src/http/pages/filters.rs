@@ -88,6 +88,17 @@ impl Filters {
         format!("{} to {}, {}", edge(from), edge(to), self.zone())
     }
 
+    /// What the numbers are about, in words.
+    pub fn scope(&self) -> String {
+        let Question { environments, teams, projects, .. } = &self.question;
+        let parts = [("environment", environments), ("team", teams), ("project", projects)];
+        let words = parts.into_iter().filter(|(_, names)| !names.is_empty()).map(|(what, names)| {
+            let names: Vec<_> = names.iter().map(Name::as_str).collect();
+            format!("{what} {}", names.join(", "))
+        });
+        words.collect::<Vec<_>>().join("; ")
+    }
+
     /// What the window before this one is called.
     pub fn before(&self) -> String {
         self.days.map_or_else(|| "window".to_owned(), |days| format!("{days} days"))

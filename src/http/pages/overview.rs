@@ -25,6 +25,7 @@ struct OverviewPage {
     frame: Frame,
     form: Form,
     window: String,
+    scope: String,
     before: String,
     cards: Vec<Card>,
     charts: Vec<Chart>,
@@ -96,6 +97,7 @@ async fn page(state: &AppState, headers: &HeaderMap, visitor: &Visitor, mut quer
     html(&OverviewPage {
         frame,
         window: filters.window(),
+        scope: filters.scope(),
         before: filters.before(),
         cards: cards(&filters, &series.all.total, &before),
         charts: charts(&filters, &series),

@@ -5,9 +5,12 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 
 use super::{Frame, html};
+use crate::domain::Timestamp;
 use crate::http::AppState;
 use crate::http::error::Problem;
 use crate::storage::Filter;
+
+const HOUR: i64 = 3_600_000_000;
 
 #[derive(Template)]
 #[template(path = "start.html", config = "src/http/pages/askama.toml")]
@@ -17,6 +20,7 @@ struct StartPage {
     address: String,
     /// What callers must send, as curl takes it; empty when nothing is asked for.
     authorization: &'static str,
+    an_hour_ago: String,
 }
 
 pub async fn nothing_yet(state: &AppState) -> Result<bool, Problem> {
@@ -33,7 +37,9 @@ pub fn page(state: &AppState, headers: &HeaderMap, frame: Frame) -> Result<Respo
     } else {
         "-u \"$USERNAME:$PASSWORD\" "
     };
-    html(&StartPage { frame, address: address(headers), authorization })
+    let now = state.clock.now().micros() / HOUR * HOUR;
+    let an_hour_ago = Timestamp::from_micros(now - HOUR).unwrap_or(Timestamp::EPOCH).to_string();
+    html(&StartPage { frame, address: address(headers), authorization, an_hour_ago })
 }
 
 /// To be pasted into a shell, so nothing but what an address is made of.

@@ -48,6 +48,8 @@ impl Table {
     ) -> Self {
         let deployments = |answer: &Answer| answer.total.deployment_frequency.deployments;
         let mut groups: Vec<&(Option<Name>, Answer)> = report.groups.iter().collect();
+        // incidents may have no team, but this is about deployments
+        groups.retain(|(name, answer)| name.is_some() || deployments(answer) > 0);
         groups.sort_by(|(a_name, a), (b_name, b)| deployments(b).cmp(&deployments(a)).then_with(|| a_name.cmp(b_name)));
         let count = groups.len();
         let more = !all && count > FIRST;

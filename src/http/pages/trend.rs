@@ -1,6 +1,6 @@
 //! This window against the one before it, which is as long.
 
-use super::text::{ENOUGH, Figure, count, short};
+use super::text::{ENOUGH, Figure, count, percent as percent_text, short};
 use crate::domain::Timestamp;
 use crate::dora::Keys;
 use crate::http::AppState;
@@ -24,6 +24,8 @@ pub struct Measured {
     /// `None`: it cannot be known.
     pub value: Option<(f64, Figure)>,
     pub n: u64,
+    /// Of a share: where it may as well be, in 95 of 100 cases.
+    pub interval: Option<[f64; 2]>,
     /// A count is exact however small; a median or a share of a few facts is not worth much.
     pub exact: bool,
 }
@@ -39,9 +41,8 @@ impl Measured {
     }
 }
 
-/// Anything smaller is called the same.
-const NOTICEABLE_PERCENT: f64 = 5.0;
-const NOTICEABLE_POINTS: f64 = 1.0;
+/// A smaller change of a frequency or a duration is called none.
+const NOTICEABLE_PERCENT: f64 = 10.0;
 
 /// What became of a number.
 #[derive(Debug, PartialEq)]
@@ -62,32 +63,31 @@ pub enum Better {
     Less,
 }
 
-/// `None`: one of the two windows has too little to say.
-pub fn compare(now: &Measured, before: &Measured, better: Better, is_share: bool) -> Option<Trend> {
-    let ((now, _), (then, was)) = (now.answer()?, before.answer()?);
-    let difference = now - then;
-    // a part of a whole: in points, because "50 % more" of 2 % frightens without need
-    let (size, unit) =
-        if is_share { (difference.abs() * 100.0, "points") } else { (difference.abs() / then * 100.0, "%") };
-    if !size.is_finite() {
-        return None;
-    }
-    if size < if is_share { NOTICEABLE_POINTS } else { NOTICEABLE_PERCENT } {
-        return Some(Trend {
-            arrow: '→',
-            change: "About the same".to_owned(),
-            good: None,
-            was: was.clone(),
-            was_n: before.n,
-        });
-    }
-    let size = short(if size >= 10.0 { size.round() } else { (size * 10.0).round() / 10.0 });
+/// `None`: one of the two windows has too little to say. A share has changed when it was not, before, where it may
+/// as well be now.
+pub fn compare(now: &Measured, before: &Measured, better: Better) -> Option<Trend> {
+    let ((value, _), (then, was)) = (now.answer()?, before.answer()?);
+    let difference = value - then;
+    let percent = difference.abs() / then * 100.0;
+    let same = match now.interval {
+        Some([low, high]) => (low..=high).contains(then),
+        None if difference == 0.0 => true,
+        // from nothing there is no percentage
+        None if !percent.is_finite() => return None,
+        None => percent < NOTICEABLE_PERCENT,
+    };
     let (arrow, word, good) = if difference > 0.0 {
         ('↑', "more", better == Better::More)
     } else {
         ('↓', "less", better == Better::Less)
     };
-    Some(Trend { arrow, change: format!("{size} {unit} {word}"), good: Some(good), was: was.clone(), was_n: before.n })
+    // in points, because "50 % more" of 2 % frightens without need
+    let size = match now.interval {
+        Some(_) => format!("{} points", percent_text(difference.abs())),
+        None => format!("{} %", short(percent.round())),
+    };
+    let trend = Trend { arrow, change: format!("{size} {word}"), good: Some(good), was: was.clone(), was_n: before.n };
+    Some(if same { Trend { arrow: '→', change: "No clear change".to_owned(), good: None, ..trend } } else { trend })
 }
 
 #[cfg(test)]
@@ -95,24 +95,31 @@ mod tests {
     use super::*;
 
     fn share(ratio: f64, n: u64) -> Measured {
-        Measured { value: Some((ratio, Figure::share(ratio))), n, exact: false }
+        let interval = Some([ratio - 0.02, ratio + 0.02]);
+        Measured { value: Some((ratio, Figure::share(ratio))), n, interval, exact: false }
     }
 
     #[test]
-    fn a_trend_needs_enough_on_both_sides() {
-        let less = |now, before| compare(&now, &before, Better::Less, true);
+    fn a_trend_needs_enough_on_both_sides_and_a_change_that_is_clear() {
+        let less = |now, before| compare(&now, &before, Better::Less);
         let trend = less(share(0.1, 50), share(0.125, 40)).unwrap();
         assert_eq!((trend.change.as_str(), trend.good, trend.was_n), ("2.5 points less", Some(true), 40));
         assert_eq!(less(share(0.2, 50), share(0.125, 40)).unwrap().good, Some(false));
-        assert_eq!(less(share(0.1, 50), share(0.1, 40)).unwrap().change, "About the same");
+        assert_eq!(less(share(0.1, 50), share(0.119, 40)).unwrap().change, "No clear change");
         assert_eq!(less(share(0.1, 4), share(0.125, 40)), None);
         assert_eq!(less(share(0.1, 50), share(0.125, 4)), None);
     }
 
     #[test]
-    fn from_nothing_there_is_no_percentage() {
-        let count = |n: u64, value: f64| Measured { value: Some((value, Figure::count(n))), n, exact: true };
-        assert_eq!(compare(&count(3, 3.0), &count(0, 0.0), Better::More, false), None);
-        assert_eq!(compare(&count(3, 3.0), &count(2, 2.0), Better::More, false).unwrap().change, "50 % more");
+    fn a_count_is_compared_however_small_but_not_with_nothing() {
+        let count = |n: u64, value: f64| {
+            let value = Some((value, Figure::count(n)));
+            Measured { value, n, interval: None, exact: true }
+        };
+        let more = |now, before| compare(&now, &before, Better::More);
+        assert_eq!(more(count(3, 3.0), count(0, 0.0)), None);
+        assert_eq!(more(count(0, 0.0), count(0, 0.0)).unwrap().change, "No clear change");
+        assert_eq!(more(count(3, 3.0), count(2, 2.0)).unwrap().change, "50 % more");
+        assert_eq!(more(count(21, 21.0), count(20, 20.0)).unwrap().change, "No clear change");
     }
 }
