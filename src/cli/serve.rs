@@ -14,7 +14,7 @@ use crate::auth::{Authenticator, GeneratedToken};
 use crate::config::Config;
 use crate::domain::Clock;
 use crate::export::{Push, Totals};
-use crate::http::{self, AppState, Meters, Parts};
+use crate::http::{self, AppState, Meters, Parts, SignIns};
 use crate::ingest::{Settings, Unwritten, Writer};
 use crate::metrics::Labels;
 use crate::report::{Answers, Memory};
@@ -122,6 +122,7 @@ impl Service {
                 .collect::<Result<_, _>>()?,
             tracing: config.otel.traces.is_some(),
             meters: Meters::new(meter),
+            sign_ins: SignIns::default(),
         });
         let (grace, request_timeout) = (config.server.shutdown_timeout(), config.server.request_timeout());
         let keeper = memory.map(|memory| tokio::spawn(memory.keep(stop_exporter.clone())));

@@ -90,9 +90,11 @@ pub struct Parts {
     /// Whether spans are exported, so that callers' trace contexts matter.
     pub tracing: bool,
     pub meters: observe::Meters,
+    pub sign_ins: SignIns,
 }
 
 pub use observe::{Meters, Peer};
+pub use pages::SignIns;
 
 /// The whole service, for [`serve`].
 #[derive(Debug)]

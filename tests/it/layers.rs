@@ -13,7 +13,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("storage", &["domain", "metrics", "config"], &["sqlx"]),
     ("ingest", &["domain", "metrics", "storage", "config", "telemetry"], &[]),
     ("report", &["domain", "dora", "storage", "telemetry"], &[]),
-    ("auth", &["domain", "storage", "config"], &[]),
+    ("auth", &["domain", "storage", "config"], &["hmac"]),
     ("export", &["domain", "metrics", "storage", "config", "telemetry", "ingest"], &["opentelemetry_proto", "reqwest"]),
     (
         "http",
@@ -30,7 +30,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
             "auth",
             "export",
         ],
-        &["axum", "tower_http", "utoipa", "csv"],
+        &["axum", "tower_http", "utoipa", "csv", "askama"],
     ),
     (
         "cli",

@@ -25,6 +25,8 @@ use super::AppState;
 use super::error::{self, Problem};
 use assets::Assets;
 
+pub use sign_in::SignIns;
+
 pub fn router() -> Router<AppState> {
     Router::new()
         .route("/", get(overview::get_overview))

@@ -17,7 +17,17 @@ use crate::http::extract::{Form, Query};
 
 /// How long a wrong guess takes, and how many may be under way: together, about 50 guesses a second.
 const PENALTY: Duration = Duration::from_millis(300);
-static ATTEMPTS: Semaphore = Semaphore::const_new(16);
+const AT_ONCE: usize = 16;
+
+/// Those who are signing in.
+#[derive(Debug)]
+pub struct SignIns(Semaphore);
+
+impl Default for SignIns {
+    fn default() -> Self {
+        Self(Semaphore::new(AT_ONCE))
+    }
+}
 
 #[derive(Template)]
 #[template(path = "sign_in.html", config = "src/http/pages/askama.toml")]
@@ -52,7 +62,7 @@ pub async fn post_sign_in(State(state): State<AppState>, headers: HeaderMap, for
         (Some(token), _) => Credentials::Token(token),
         (None, username) => Credentials::Pair { username: username.unwrap_or_default(), password: field("password") },
     };
-    let Ok(_attempt) = ATTEMPTS.try_acquire() else {
+    let Ok(_attempt) = state.sign_ins.0.try_acquire() else {
         let problem = Problem::new(&error::TOO_MANY, "too many people are signing in: try again in a moment");
         return Err(problem.with_header(header::RETRY_AFTER, HeaderValue::from_static("1")));
     };

@@ -16,6 +16,7 @@ on_each_engine! {
     a_session_opens_pages_and_nothing_else,
     a_session_holds_on_the_next_start,
     refusals_are_all_the_same,
+    guessing_is_slow,
     nobody_is_led_elsewhere,
     other_sites_cannot_sign_anybody_in,
     without_authentication_there_is_no_signing_in,
@@ -162,6 +163,20 @@ async fn refusals_are_all_the_same(engine: Engine) {
     pages.dedup();
     assert_eq!(pages.len(), 1);
     assert!(pages[0].contains("did not match"), "{}", pages[0]);
+}
+
+async fn guessing_is_slow(engine: Engine) {
+    let app = engine.app_with(guarded).await;
+    let guess = [("token", "a-guess")];
+    let guesses = (0..40).map(|_| sign_in(&app, &guess));
+    let answers = futures_util::future::join_all(guesses).await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 403).collect();
+    assert!(refused.len() < 40 && !refused.is_empty(), "{} of 40 were let guess", 40 - refused.len());
+    for answer in refused {
+        page(answer, 429);
+        assert_eq!(answer.header("retry-after"), "1");
+    }
+    assert_eq!(sign_in(&app, &[("token", "read-me")]).await.status, 303, "and then it goes on");
 }
 
 async fn nobody_is_led_elsewhere(engine: Engine) {
