@@ -2,13 +2,22 @@
 
 use std::fmt::Write as _;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 use utoipa::openapi::OpenApi;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
     code,pre{font:14px/1.4 ui-monospace,monospace}table{border-collapse:collapse;width:100%;margin:.5rem 0 1rem}\
     td,th{border-bottom:1px solid #8884;padding:.3rem .6rem .3rem 0;text-align:left;vertical-align:top}\
     summary{cursor:pointer;padding:.4rem 0;font-weight:600}details{border-top:1px solid #8886}.m{display:inline-block;width:4rem}";
+
+/// Nothing runs here, and no style but ours is followed, whatever a description may say.
+pub fn policy() -> String {
+    let style = STANDARD.encode(Sha256::digest(STYLE));
+    format!("default-src 'none'; style-src 'sha256-{style}'; frame-ancestors 'none'; base-uri 'none'")
+}
 
 pub fn page(description: &OpenApi) -> String {
     let api = serde_json::to_value(description).unwrap_or_default();

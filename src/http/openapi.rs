@@ -112,7 +112,12 @@ async fn get_openapi(Extension(description): Extension<Arc<OpenApi>>) -> Json<Op
 #[utoipa::path(get, path = "/docs", tag = "service", security(()),
     responses((status = 200, body = String, content_type = "text/html")))]
 async fn get_docs(Extension(page): Extension<Arc<str>>) -> Response {
-    ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.to_string()).into_response()
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, super::docs::policy()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
+    ];
+    (headers, page.to_string()).into_response()
 }
 
 /// Relative, so that it also holds behind a proxy that serves us under a path of its own.

@@ -28,6 +28,7 @@ async fn people_can_use_the_web_page() {
     page.filters().await;
     page.drills_down().await;
     page.works_by_keyboard().await;
+    page.shows_the_contract().await;
     page.signs_out().await;
     page.said_nothing_and_asked_nobody_else().await;
     page.needs_no_script().await;
@@ -229,7 +230,15 @@ impl Page {
         self.check("overview-as-table").await;
     }
 
+    /// Its style is written into it, and the policy lets that one be.
+    async fn shows_the_contract(&self) {
+        self.open("/docs").await;
+        let width = self.browser.run("return getComputedStyle(document.body).maxWidth").await;
+        assert_eq!(width, "960px");
+    }
+
     async fn signs_out(&self) {
+        self.open("/").await;
         self.browser.click("header button").await;
         self.arrives("/sign-in").await;
         self.open("/").await;

@@ -199,6 +199,7 @@ async fn people_can_read_it_too(engine: Engine) {
     let page = app.get("/docs").await;
     assert_eq!(page.status, 200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'; style-src 'sha256-"));
     for Operation { path, value, .. } in operations(&app).await {
         assert!(page.text.contains(&path), "{path}");
         assert!(page.text.contains(value["summary"].as_str().unwrap()), "{path}");
