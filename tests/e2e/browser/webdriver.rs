@@ -2,6 +2,7 @@
 //! its logs) is a good part of what is needed here, so this is the protocol itself and no client library.
 
 use std::path::PathBuf;
+use std::process::Stdio;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,11 +19,22 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 pub const ENTER: &str = "\u{e007}";
 pub const TAB: &str = "\u{e004}";
 
+/// The browser's own process: it outlives a driver that is killed, as by a test that fails.
+struct Window(String);
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        // gone already, when all went well
+        let _ = std::process::Command::new("kill").args(["-KILL", &self.0]).stderr(Stdio::null()).status();
+    }
+}
+
 /// A browser with one window. Dropped = killed.
 pub struct Browser {
     client: reqwest::Client,
     session: String,
     driver: Program,
+    _window: Window,
     _profile: TempDir,
 }
 
@@ -53,7 +65,8 @@ impl Browser {
         let base = format!("http://127.0.0.1:{port}/session");
         let made = call(client.post(&base).json(&capabilities)).await;
         let session = format!("{base}/{}", made["sessionId"].as_str().unwrap());
-        Self { client, session, driver, _profile: profile }
+        let window = Window(made["capabilities"]["goog:processID"].as_u64().unwrap().to_string());
+        Self { client, session, driver, _window: window, _profile: profile }
     }
 
     pub async fn stop(self) {
