@@ -47,15 +47,18 @@ fn at_ranks(values: &[&[i64]], n: usize, ranks: BTreeSet<usize>) -> BTreeMap<usi
     if n <= FEW {
         return select(&mut values.concat(), 0, ranks.into_iter()).collect();
     }
-    let mut counts = vec![0_usize; BINS];
-    for value in values.iter().copied().flatten() {
-        counts[bin(*value)] += 1;
+    let mut counts = vec![0_u32; BINS];
+    for values in values {
+        for value in *values {
+            counts[bin(*value)] += 1;
+        }
     }
     // the bins that places lie in: how many values lie below each, and the places
     let mut wanted: Vec<(usize, Vec<usize>)> = Vec::new();
     let mut number_of = vec![u8::MAX; BINS];
     let (mut below, mut ranks) = (0, ranks.into_iter().peekable());
-    for (bin, count) in counts.iter().enumerate() {
+    for (bin, count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let count = *count as usize;
         let mut here = Vec::new();
         while let Some(rank) = ranks.next_if(|rank| *rank < below + count) {
             here.push(rank);
@@ -67,9 +70,11 @@ fn at_ranks(values: &[&[i64]], n: usize, ranks: BTreeSet<usize>) -> BTreeMap<usi
         below += count;
     }
     let mut near: Vec<Vec<i64>> = vec![Vec::new(); wanted.len()];
-    for value in values.iter().copied().flatten() {
-        if let Some(near) = near.get_mut(usize::from(number_of[bin(*value)])) {
-            near.push(*value);
+    for values in values {
+        for value in *values {
+            if let Some(near) = near.get_mut(usize::from(number_of[bin(*value)])) {
+                near.push(*value);
+            }
         }
     }
     let wanted = wanted.into_iter().zip(&mut near);

@@ -101,11 +101,16 @@ fn values<'a>(
     }
 }
 
-/// From deployment to deployment, one a day.
+/// From one day that is not marked yet to the next that has a deployment.
 fn mark_days<V: Copy + Ord>(runs: &Runs<V>, group: &mut Group<'_>, calendar: &Calendar) {
-    let mut at = calendar.span.from.micros();
-    while let Some(day) = runs.time(runs.place(at)).and_then(|at| calendar.day_within(at)) {
-        group.days[day] = true;
+    let (mut at, mut day) = (calendar.span.from.micros(), 0);
+    while let Some(marked) = group.days.get(day) {
+        if !marked {
+            let Some(next) = runs.time(runs.place(at)).and_then(|at| calendar.day_within(at)) else { return };
+            group.days[next] = true;
+            day = next;
+        }
         at = calendar.end_of_day(day);
+        day += 1;
     }
 }
