@@ -4,16 +4,18 @@ mod keep;
 mod memory;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Histogram;
+use tokio::sync::Semaphore;
 
-use crate::domain::{self, Name};
+use crate::domain::{self, Name, Timestamp};
 use crate::dora::explain::{self, After, Metric, Page, Pages};
-use crate::dora::index::{Index, Labels};
+use crate::dora::index::{Astray, Index, Labels};
 use crate::dora::{Answer, Bare, Calendar, Deployment, Incident, Interval, Keys, Linked, Span, Tally};
 use crate::dora::{TooMany, TooWide};
-use crate::storage::{self, DeploymentRow, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Store};
+use crate::storage::{self, DeploymentRow, Fact, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Store};
 use crate::telemetry::instruments;
 
 pub use crate::storage::GroupBy;
@@ -29,6 +31,8 @@ pub struct Question {
     pub teams: Vec<Name>,
     pub environments: Vec<Name>,
     pub group_by: Option<GroupBy>,
+    /// As it was known at that moment; `None`: as it is known now.
+    pub as_of: Option<Timestamp>,
 }
 
 /// The answer to all of it, and by group.
@@ -78,13 +82,16 @@ impl Question {
 pub struct Answers {
     store: Store,
     memory: Option<Memory>,
+    /// One look back at a time: each makes an index of its own.
+    past: Arc<Semaphore>,
     duration: Histogram<f64>,
 }
 
 impl Answers {
     /// Without memory all answers come from the store: the same, and slower.
     pub fn new(store: Store, memory: Option<Memory>) -> Self {
-        Self { store, memory, duration: instruments::ANSWERS_DURATION.histogram() }
+        let past = Arc::new(Semaphore::new(1));
+        Self { store, memory, past, duration: instruments::ANSWERS_DURATION.histogram() }
     }
 
     /// The answers for a window.
@@ -92,19 +99,38 @@ impl Answers {
         let began = tokio::time::Instant::now();
         let calendar = Calendar::new(question.span, question.interval)?;
         let from_memory = match &self.memory {
+            _ if question.as_of.is_some() => None,
             Some(memory) => {
                 let (calendar, question) = (calendar.clone(), question.clone());
                 memory.ask(move |index| from_index(index, calendar, &question)).await?
             }
             None => None,
         };
-        let (report, source) = match from_memory {
-            Some(report) => (report?, "memory"),
-            None => (from_store(&self.store, calendar, question).await?, "store"),
+        let (report, source) = match (from_memory, question.as_of) {
+            (Some(report), _) => (report?, "memory"),
+            (None, Some(moment)) => (self.look_back(calendar, question, moment).await?, "journal"),
+            (None, None) => (from_store(&self.store, calendar, question).await?, "store"),
         };
         self.duration.record(began.elapsed().as_secs_f64(), &[KeyValue::new("source", source)]);
         Ok(report)
     }
+
+    /// An index of what was known then, made for this one question.
+    async fn look_back(&self, calendar: Calendar, question: &Question, moment: Timestamp) -> Result<Report, Error> {
+        // it is never closed
+        let _alone = self.past.acquire().await.ok();
+        let mut index = Index::default();
+        let take = |fact: Fact| match fact {
+            Fact::Deployment(fact) => index.follow_deployment(None, &fact).map_err(unlike),
+            Fact::Incident(fact) => index.follow_incident(None, &fact).map_err(unlike),
+        };
+        self.store.facts_as_of::<Error>(moment, &question.projects, take).await?;
+        from_index(&index, calendar, question)
+    }
+}
+
+fn unlike(astray: Astray) -> Error {
+    storage::Error::Unreadable(astray.to_string()).into()
 }
 
 fn from_index(index: &Index, calendar: Calendar, question: &Question) -> Result<Report, Error> {

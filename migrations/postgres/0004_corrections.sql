@@ -3,5 +3,5 @@
 ALTER TABLE deployments ADD COLUMN deleted_at BIGINT;
 ALTER TABLE incidents ADD COLUMN deleted_at BIGINT;
 
--- What happened to one fact, in order.
-CREATE INDEX journal_of_entity ON journal (entity_id, project_id, seq);
+-- What happened to one fact, and what was known of it at some moment.
+CREATE INDEX journal_of_entity ON journal (entity_id, project_id, entity, seq, recorded_at);

@@ -14,6 +14,7 @@ mod incidents;
 mod journal;
 mod lists;
 mod open;
+mod past;
 mod pg_writer;
 mod rows;
 mod series;

@@ -133,7 +133,7 @@ pub static INDEX_READY: Own = Own {
     attributes: &[],
 };
 
-/// `source`: `memory` (the index), `store`.
+/// `source`: `memory` (the index), `store`, `journal` (for a moment of the past).
 pub static ANSWERS_DURATION: Own = Own {
     name: "em_metrics.answers.duration",
     kind: Kind::Histogram(SHORT_SECONDS),

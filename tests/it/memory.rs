@@ -65,7 +65,7 @@ fn name(text: &str) -> Name {
 fn question(from: &str, to: &str) -> Question {
     let span = Span { from: time(from), to: time(to), zone: Zone::parse("Europe/Berlin").unwrap() };
     let (projects, teams, environments) = (Vec::new(), Vec::new(), Vec::new());
-    Question { span, interval: Some(Interval::Week), projects, teams, environments, group_by: None }
+    Question { span, interval: Some(Interval::Week), projects, teams, environments, group_by: None, as_of: None }
 }
 
 fn questions() -> Vec<Question> {
@@ -93,7 +93,7 @@ async fn both(kept: &Kept, store: &Store) -> (Vec<String>, Vec<String>) {
 }
 
 /// Something that may happen, or may be refused.
-fn anything(random: &mut StdRng) -> (Method, String, Value) {
+pub fn anything(random: &mut StdRng) -> (Method, String, Value) {
     if random.random_bool(0.3) {
         return correction(random);
     }

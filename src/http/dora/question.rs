@@ -18,7 +18,7 @@ const DEFAULT_DAYS: u64 = 30;
 pub struct DoraParams {
     /// A time, or a date, which is its midnight in `tz`; inclusive. Default: 30 days before `to`. At most 10 years before it.
     from: Option<String>,
-    /// A time or a date; exclusive. Default: now.
+    /// A time or a date; exclusive. Default: now, or `as_of`.
     to: Option<String>,
     /// The time zone (IANA) whose days, weeks and months are meant. Default: UTC.
     tz: Option<String>,
@@ -33,19 +33,25 @@ pub struct DoraParams {
     environment: Option<Vec<String>>,
     /// `project`, `team` or `environment`: also answers for each of them.
     group_by: Option<String>,
+    /// A time: the answer as it was known then, without what was recorded, corrected or deleted later. Default: now.
+    as_of: Option<String>,
 }
 
 /// Takes the parameters of a question; the caller has taken or will take its own.
 pub fn read(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
     let interval = query.one("interval", interval)?.flatten();
     let group_by = query.one("group_by", group_by)?;
-    let question = read_window(query, state, thirty_days)?;
-    Ok(with_default_environment(Question { interval, group_by, ..question }, state))
+    let as_of = query.one("as_of", time)?;
+    if as_of.is_some_and(|moment| moment > state.clock.now()) {
+        return Err(Problem::field("/as_of", "what will be known then nobody can say"));
+    }
+    let question = read_window(query, as_of.unwrap_or_else(|| state.clock.now()), thirty_days)?;
+    Ok(with_default_environment(Question { interval, group_by, as_of, ..question }, state))
 }
 
 /// Those of a question about one window as a whole.
 pub fn read_plain(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
-    Ok(with_default_environment(read_window(query, state, thirty_days)?, state))
+    Ok(with_default_environment(read_window(query, state.clock.now(), thirty_days)?, state))
 }
 
 /// Those of a question about a window in parts, of which by default some whole ones are looked at. It ends now
@@ -56,7 +62,7 @@ pub fn read_past(query: &mut Query, state: &AppState, default_parts: fn(Interval
         let end = end.min(state.clock.now());
         zone.start_of_part(end, interval, default_parts(interval))
     };
-    let question = read_window(query, state, default_start)?;
+    let question = read_window(query, state.clock.now(), default_start)?;
     let span = Span { to: question.span.to.min(state.clock.now()), ..question.span };
     if span.from >= span.to {
         return Err(Problem::field("/from", format!("there is no time between {} and {}", span.from, span.to)));
@@ -73,17 +79,17 @@ fn with_default_environment(mut question: Question, state: &AppState) -> Questio
 
 fn read_window(
     query: &mut Query,
-    state: &AppState,
+    now: Timestamp,
     default_start: impl Fn(Zone, Timestamp) -> Timestamp,
 ) -> Result<Question, Problem> {
     // an unescaped + arrives as a space
     let zone = query.one("tz", |text| Zone::parse(&text.replace(' ', "+")))?.unwrap_or(Zone::UTC);
     let edge = |text: &str| if text.len() == 10 { zone.midnight(text) } else { time(text) };
     let (from, to) = (query.one("from", edge)?, query.one("to", edge)?);
-    let span = span(from, to, zone, state.clock.now(), default_start)?;
+    let span = span(from, to, zone, now, default_start)?;
     let [projects, teams, environments] =
         [names(query, "project_id")?, names(query, "team_id")?, names(query, "environment")?];
-    Ok(Question { span, interval: None, projects, teams, environments, group_by: None })
+    Ok(Question { span, interval: None, projects, teams, environments, group_by: None, as_of: None })
 }
 
 fn thirty_days(zone: Zone, end: Timestamp) -> Timestamp {

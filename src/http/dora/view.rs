@@ -48,6 +48,10 @@ pub struct Asked {
     /// `null`: all, and what has no team.
     #[schema(value_type = Option<Vec<String>>)]
     teams: Option<Vec<Name>>,
+    /// Only when it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    as_of: Option<Timestamp>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -249,6 +253,7 @@ impl From<&Question> for Asked {
             environments: some(&question.environments),
             projects: some(&question.projects),
             teams: some(&question.teams),
+            as_of: question.as_of,
         }
     }
 }

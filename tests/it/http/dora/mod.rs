@@ -1,5 +1,6 @@
 //! `/dora`: the answers.
 
+mod as_of;
 mod benchmark;
 mod csv;
 mod explain;

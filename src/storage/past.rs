@@ -1,0 +1,47 @@
+//! The facts as they were known at some moment, from the journal.
+
+use futures_util::TryStreamExt as _;
+use sqlx::{QueryBuilder, Row as _};
+
+use super::{Error, Fact, Store};
+use crate::domain::{Name, Timestamp};
+
+impl Store {
+    /// Hands over each fact of the projects (empty: of all) as the last change up to a moment left it, deleted ones
+    /// too, in no order. Reads the whole journal's index.
+    pub async fn facts_as_of<E: From<Error>>(
+        &self,
+        moment: Timestamp,
+        projects: &[Name],
+        mut take: impl FnMut(Fact) -> Result<(), E> + Send,
+    ) -> Result<(), E> {
+        on_engine!(self, |pool| {
+            let mut query = QueryBuilder::new(
+                "WITH last AS NOT MATERIALIZED (SELECT MAX(seq) AS seq FROM journal WHERE recorded_at <= ",
+            );
+            query.push_bind(moment);
+            if !projects.is_empty() {
+                query.push(" AND project_id IN (");
+                let mut list = query.separated(", ");
+                for project in projects {
+                    list.push_bind(project);
+                }
+                query.push(")");
+            }
+            // in the order of the index, so that nothing has to be sorted
+            query.push(
+                " GROUP BY entity_id, project_id, entity) \
+                 SELECT journal.entity, CAST(journal.after AS TEXT) FROM last JOIN journal ON journal.seq = last.seq",
+            );
+            let mut rows = query.build().fetch(pool);
+            while let Some(row) = rows.try_next().await.map_err(Error::from)? {
+                let (entity, after): (&str, &str) =
+                    (row.try_get(0).map_err(Error::from)?, row.try_get(1).map_err(Error::from)?);
+                if let Some(fact) = Fact::read(entity, after)? {
+                    take(fact)?;
+                }
+            }
+        });
+        Ok(())
+    }
+}
