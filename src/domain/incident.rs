@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::correction::Edit;
-use super::deployment::{Deployment, in_order, not_before, not_in_the_future, same_time, settle};
+use super::deployment::Deployment;
 use super::refusal::{FieldProblem, Findings, Refusal};
+use super::rules::{in_order, not_before, not_in_the_future, same_time, settle};
 use super::time;
 use super::{Context, Marks, Name, Prose, Timestamp, correction};
 

@@ -6,6 +6,7 @@ pub mod deployment;
 pub mod incident;
 pub mod names;
 pub mod refusal;
+mod rules;
 pub mod teams;
 pub mod time;
 

@@ -1,10 +1,16 @@
 //! A deployment and what may happen to it. Identified by (project, id).
 
+mod create;
+mod steps;
+
 use serde::{Deserialize, Serialize};
 
-use super::refusal::{FieldProblem, Findings, Refusal, abridged};
-use super::time::{self, CLOCK_SKEW_MICROS, FUTURE_LIMIT_MICROS};
+use super::refusal::{FieldProblem, Findings, Refusal};
+use super::rules::{in_order, not_in_the_future, settle};
+use super::time;
 use super::{Context, Marks, Name, Prose, Timestamp, correction};
+use create::{created, imported};
+use steps::{deploy, fail, roll_back};
 
 /// The word for it in refusals and the journal.
 pub const KIND: &str = "deployment";
@@ -195,103 +201,6 @@ pub fn apply(before: Option<&Deployment>, command: &Command, context: &Context<'
     Ok(after)
 }
 
-fn created(command: &Command, context: &Context<'_>) -> Result<Deployment, Refusal> {
-    let starting = match command.change {
-        Change::Start { .. } => true,
-        Change::Deployed { create_if_not_exists: true, .. } => false,
-        Change::Deployed { .. } => {
-            let hint =
-                "send POST /deployments first, or create_if_not_exists: true with project_id and first_commit_at";
-            return Err(Refusal::NotFound { kind: KIND, id: command.id.clone(), hint: Some(hint.into()) });
-        }
-        _ => {
-            return Err(Refusal::NotFound { kind: KIND, id: command.id.clone(), hint: None });
-        }
-    };
-    let Details {
-        team_id,
-        environment,
-        first_commit_at,
-        deploy_start_at,
-        username,
-        commit_sha,
-        version,
-        url,
-        unplanned,
-    } = command.details.clone();
-    let required = if starting { "required" } else { "required to create the deployment" };
-    let mut missing = Findings::default();
-    if command.project_id.is_none() {
-        missing.add("/project_id", required);
-    }
-    if first_commit_at.is_none() {
-        missing.add("/first_commit_at", required);
-    }
-    missing.or(Refusal::Invalid)?;
-    let Some(project_id) = command.project_id.clone() else { unreachable!("checked above") };
-    // The start defaults to now only where the command says that it starts now: a deployment that is
-    // told when it is over has an unknown start, and an unknown duration is never invented.
-    let starts_now = matches!(command.change, Change::Start { deployed_at: None });
-    Ok(Deployment {
-        team_id: context.teams.resolve(team_id.as_ref(), &project_id, username.as_ref()),
-        environment: environment.unwrap_or_else(|| context.production.clone()),
-        deploy_start_at: deploy_start_at.or(starts_now.then_some(context.now)),
-        first_commit_at,
-        username,
-        commit_sha,
-        version,
-        url,
-        unplanned,
-        ..empty(&command.id, project_id, context)
-    })
-}
-
-/// What an import starts from; its fields are put in like a correction's.
-fn imported(
-    command: &Command,
-    correction: &correction::Deployment,
-    context: &Context<'_>,
-) -> Result<Deployment, Refusal> {
-    let mut missing = Findings::default();
-    if command.project_id.is_none() {
-        missing.add("/project_id", "required");
-    }
-    let times = [&correction.deploy_start_at, &correction.deployed_at, &correction.failed_at];
-    if times.into_iter().all(|time| time.value().is_none()) {
-        missing.add("/deploy_start_at", "required, if there is neither deployed_at nor failed_at");
-    }
-    missing.or(Refusal::Invalid)?;
-    let Some(project_id) = command.project_id.clone() else { unreachable!("checked above") };
-    let team_id = context.teams.resolve(None, &project_id, correction.username.value());
-    Ok(Deployment { team_id, ..empty(&command.id, project_id, context) })
-}
-
-fn empty(id: &Name, project_id: Name, context: &Context<'_>) -> Deployment {
-    Deployment {
-        id: id.clone(),
-        project_id,
-        team_id: None,
-        environment: context.production.clone(),
-        status: Status::Started,
-        first_commit_at: None,
-        deploy_start_at: None,
-        deployed_at: None,
-        failed_at: None,
-        rolled_back_at: None,
-        reason: None,
-        username: None,
-        commit_sha: None,
-        version: None,
-        url: None,
-        unplanned: None,
-        incident_count: 0,
-        counted: Marks::default(),
-        created_at: context.now,
-        updated_at: context.now,
-        deleted_at: None,
-    }
-}
-
 /// What may still be said about a deleted one.
 fn deleted(before: &Deployment, command: &Command) -> Result<Deployment, Refusal> {
     match command.change {
@@ -327,111 +236,8 @@ fn merged(before: &Deployment, sent: &Details, context: &Context<'_>) -> Result<
     Ok(after)
 }
 
-/// One field of a repeat: unknown so far = taken over, known and equal = fine, known and different = a conflict.
-pub(super) fn settle<T: Clone + PartialEq + std::fmt::Display>(
-    pointer: &'static str,
-    stored: &mut Option<T>,
-    sent: Option<&T>,
-    conflicts: &mut Findings,
-) {
-    match (&stored, sent) {
-        (Some(known), Some(sent)) if known != sent => {
-            let (sent, known) = (sent.to_string(), known.to_string());
-            conflicts.add(pointer, format!("sent {}, but {} is stored", abridged(&sent), abridged(&known)));
-        }
-        (None, Some(sent)) => *stored = Some(sent.clone()),
-        _ => {}
-    }
-}
-
-fn deploy(after: &mut Deployment, at: Option<Timestamp>, context: &Context<'_>) -> Result<(), Refusal> {
-    match after.status {
-        Status::Started => {
-            let earliest = after.deploy_start_at.max(after.first_commit_at);
-            after.deployed_at = Some(at.unwrap_or_else(|| not_before(earliest, context.now)));
-            after.status = Status::Deployed;
-            Ok(())
-        }
-        Status::Deployed | Status::RolledBack => same_time("/deployed_at", &mut after.deployed_at, at),
-        Status::Failed => Err(conflict(
-            "/deployed_at",
-            "this deployment has failed; a new attempt is a new deployment: give it an id of its own, such as <run>-<attempt>",
-        )),
-    }
-}
-
-fn fail(
-    after: &mut Deployment,
-    at: Option<Timestamp>,
-    reason: Option<&Prose>,
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    match after.status {
-        Status::Started => {
-            after.failed_at = Some(at.unwrap_or_else(|| not_before(after.deploy_start_at, context.now)));
-            after.status = Status::Failed;
-        }
-        Status::Failed => same_time("/failed_at", &mut after.failed_at, at)?,
-        Status::Deployed | Status::RolledBack => {
-            return Err(conflict(
-                "/failed_at",
-                "this deployment has reached users; use rolled-back, or open an incident",
-            ));
-        }
-    }
-    same_reason(after, reason)
-}
-
-fn roll_back(
-    after: &mut Deployment,
-    at: Option<Timestamp>,
-    reason: Option<&Prose>,
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    match after.status {
-        Status::Deployed => {
-            after.rolled_back_at = Some(at.unwrap_or_else(|| not_before(after.deployed_at, context.now)));
-            after.status = Status::RolledBack;
-        }
-        Status::RolledBack => same_time("/rolled_back_at", &mut after.rolled_back_at, at)?,
-        Status::Started | Status::Failed => {
-            return Err(conflict(
-                "/rolled_back_at",
-                "this deployment has not reached users, so it cannot be rolled back",
-            ));
-        }
-    }
-    same_reason(after, reason)
-}
-
-/// A repeat may leave the time out; another time than the stored one is a conflict.
-pub(super) fn same_time(
-    pointer: &'static str,
-    stored: &mut Option<Timestamp>,
-    sent: Option<Timestamp>,
-) -> Result<(), Refusal> {
-    let mut conflicts = Findings::default();
-    settle(pointer, stored, sent.as_ref(), &mut conflicts);
-    conflicts.or(Refusal::Conflict)
-}
-
-fn same_reason(after: &mut Deployment, sent: Option<&Prose>) -> Result<(), Refusal> {
-    let mut conflicts = Findings::default();
-    settle("/reason", &mut after.reason, sent, &mut conflicts);
-    conflicts.or(Refusal::Conflict)
-}
-
 fn conflict(pointer: &'static str, detail: &str) -> Refusal {
     Refusal::Conflict(vec![FieldProblem::new(pointer, detail)])
-}
-
-/// Now, as a default: where the sender's clock is a little ahead of ours, its own earlier step is the
-/// floor, so that a fast pipeline is not refused for a few seconds of skew.
-pub(super) fn not_before(floor: Option<Timestamp>, now: Timestamp) -> Timestamp {
-    match floor {
-        Some(floor) if floor > now && floor.micros_since(now) <= CLOCK_SKEW_MICROS => floor,
-        _ => now,
-    }
 }
 
 fn possible(after: &Deployment, context: &Context<'_>) -> Result<(), Refusal> {
@@ -457,31 +263,4 @@ fn possible(after: &Deployment, context: &Context<'_>) -> Result<(), Refusal> {
             .add("/failed_at", "a deployment fails before it reaches users or reaches them (deployed_at), not both");
     }
     findings.or(Refusal::Impossible)
-}
-
-pub(super) fn in_order(
-    pointer: &'static str,
-    later: Option<Timestamp>,
-    earlier_name: &str,
-    earlier: Option<Timestamp>,
-    findings: &mut Findings,
-) {
-    if let (Some(later), Some(earlier)) = (later, earlier)
-        && later < earlier
-    {
-        findings.add(pointer, format!("{later} is before {earlier_name} {earlier}"));
-    }
-}
-
-pub(super) fn not_in_the_future(
-    pointer: &'static str,
-    time: Option<Timestamp>,
-    context: &Context<'_>,
-    findings: &mut Findings,
-) {
-    if let Some(time) = time
-        && time.micros_since(context.now) > FUTURE_LIMIT_MICROS
-    {
-        findings.add(pointer, format!("{time} is more than 24 h in the future"));
-    }
 }
