@@ -16,6 +16,8 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("em-metrics incident open --project shop --deployment 42 --title 'no checkout'", "something broke"),
     ("em-metrics incident restored incident_shop_1", "it works again"),
     ("em-metrics incident list --type in-progress", "what is broken now"),
+    ("em-metrics import history.ndjson --dry-run", "what would become of these facts? without it, take them in"),
+    ("em-metrics import deployments.csv.gz --kind deployment --resume", "a table; on where it was interrupted"),
 ];
 
 const EXIT_CODES: &str = "\
@@ -24,6 +26,7 @@ Exit codes:
   1  it was refused, or failed; stderr says why
   2  the command line is wrong
   3  the service cannot be reached, or cannot answer now
+  130  interrupted
 ";
 
 pub(super) fn long() -> String {
@@ -50,7 +53,7 @@ pub(super) fn environment() -> String {
         "  The OTEL_EXPORTER_OTLP_ ones also as OTEL_EXPORTER_OTLP_METRICS_ and OTEL_EXPORTER_OTLP_TRACES_.\n",
     );
     text.push_str(
-        "\nEnvironment of the commands deployment and incident:\n  \
+        "\nEnvironment of the commands that talk to a service:\n  \
          EM_METRICS_URL                     Where the service is [http://127.0.0.1:3000]\n  \
          EM_METRICS_TOKEN                   The token to send",
     );

@@ -6,6 +6,7 @@ mod demo;
 mod deployment;
 mod healthcheck;
 mod help;
+mod import;
 mod incident;
 mod migrate;
 mod output;
@@ -53,6 +54,8 @@ enum Command {
     /// Tell a service about an incident, or list incidents
     #[command(subcommand)]
     Incident(incident::Command),
+    /// Take facts in from a file, as many as there are; it can be interrupted, resumed and repeated
+    Import(import::Import),
 }
 
 #[derive(Debug, Default, Args)]
@@ -89,6 +92,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Healthcheck(file) => healthcheck::run(&file.load()?).await,
         Command::Deployment(command) => deployment::run(command).await,
         Command::Incident(command) => incident::run(command).await,
+        Command::Import(import) => import::run(import).await,
     }
 }
 

@@ -8,17 +8,22 @@ use tokio::process::Command;
 use crate::app::App;
 use crate::engine::Engine;
 
+mod import;
+
 /// `em-metrics ARGUMENTS`, with nothing in its environment but what a pipeline sets.
 async fn em_metrics(app: &App, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_em-metrics"))
+    em_metrics_at(&format!("http://{}", app.address), arguments).output().await.unwrap()
+}
+
+fn em_metrics_at(url: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_em-metrics"));
+    command
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap())
-        .env("EM_METRICS_URL", format!("http://{}", app.address))
+        .env("EM_METRICS_URL", url)
         .env("EM_METRICS_TOKEN", "secret")
-        .args(arguments)
-        .output()
-        .await
-        .unwrap()
+        .args(arguments);
+    command
 }
 
 async fn app() -> App {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::cli::output::{complain, say};
 
-pub(super) struct Answer {
+pub(in crate::cli) struct Answer {
     text: String,
     location: Option<String>,
     has_next_page: bool,
@@ -44,7 +44,7 @@ impl Answer {
     }
 
     /// An object or an array; nothing else is an answer of ours.
-    pub(super) fn json(&self) -> Option<Value> {
+    pub(in crate::cli) fn json(&self) -> Option<Value> {
         serde_json::from_str(&self.text).ok().filter(|value: &Value| value.is_object() || value.is_array())
     }
 

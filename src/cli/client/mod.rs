@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::bail;
 use clap::Args;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{ClientBuilder, Method, Url, redirect};
+use reqwest::{ClientBuilder, Method, StatusCode, Url, redirect};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value;
@@ -30,6 +30,8 @@ pub(super) enum Failure {
     Refused(String),
     #[error("{0}")]
     Unreachable(String),
+    #[error("interrupted")]
+    Interrupted,
 }
 
 impl Failure {
@@ -37,14 +39,30 @@ impl Failure {
         match self {
             Self::Refused(_) => 1,
             Self::Unreachable(_) => 3,
+            // as shells tell of a process that ctrl-c has ended
+            Self::Interrupted => 130,
         }
     }
 }
 
-/// Which service, and how to talk to it.
+/// Which service, and how to tell what it said.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Service")]
 pub(super) struct Service {
+    #[command(flatten)]
+    pub(super) access: Access,
+    /// Print the answer as JSON instead of one line
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Say what went wrong, but exit with 0
+    #[arg(long)]
+    best_effort: bool,
+}
+
+/// Where it is, and who we are.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Service")]
+pub(super) struct Access {
     /// Where the service is; `http://user:password@host` for basic authentication
     #[arg(long, env = "EM_METRICS_URL", hide_env_values = true, default_value = DEFAULT_URL, value_parser = base)]
     url: Url,
@@ -54,12 +72,6 @@ pub(super) struct Service {
     /// Keep trying that many seconds, all in all
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
-    /// Print the answer as JSON instead of one line
-    #[arg(long)]
-    json: bool,
-    /// Say what went wrong, but exit with 0
-    #[arg(long)]
-    best_effort: bool,
 }
 
 const DEFAULT_URL: &str = "http://127.0.0.1:3000";
@@ -73,18 +85,29 @@ fn base(text: &str) -> Result<Url, String> {
     }
 }
 
+#[derive(Clone)]
+enum Payload {
+    None,
+    Json(Value),
+    /// Compressed already.
+    Lines(Vec<u8>),
+}
+
 pub(super) struct Request {
     method: Method,
     path: String,
     query: Vec<(&'static str, String)>,
-    body: Option<Value>,
+    body: Payload,
+    /// An answer for the caller to read, although it is no success.
+    also: Option<StatusCode>,
     /// Whether sending it twice does the same as sending it once.
     repeatable: bool,
 }
 
 impl Request {
     pub(super) fn get(path: &str) -> Self {
-        Self { method: Method::GET, path: path.to_owned(), query: Vec::new(), body: None, repeatable: true }
+        let path = path.to_owned();
+        Self { method: Method::GET, path, query: Vec::new(), body: Payload::None, also: None, repeatable: true }
     }
 
     /// What was not said on the command line is not sent, so that the service's defaults apply.
@@ -93,7 +116,17 @@ impl Request {
         if let Value::Object(fields) = &mut body {
             fields.retain(|_, value| !matches!(value, Value::Null | Value::Bool(false)));
         }
-        Ok(Self { method: Method::POST, body: Some(body), ..Self::get(path) })
+        Ok(Self { method: Method::POST, body: Payload::Json(body), ..Self::get(path) })
+    }
+
+    /// NDJSON, gzipped.
+    pub(super) fn post_lines(path: &str, gzipped: Vec<u8>) -> Self {
+        Self { method: Method::POST, body: Payload::Lines(gzipped), ..Self::get(path) }
+    }
+
+    pub(super) fn or_answered_with(mut self, status: StatusCode) -> Self {
+        self.also = Some(status);
+        self
     }
 
     pub(super) fn query<'a>(mut self, name: &'static str, values: impl IntoIterator<Item = &'a String>) -> Self {
@@ -123,9 +156,14 @@ impl Service {
         summary: impl FnOnce(&Value) -> String,
     ) -> anyhow::Result<()> {
         let result = match request {
-            Ok(request) => self.send(&request).await.map(|answer| answer.print(self.json, summary)),
+            Ok(request) => self.access.send(&request).await.map(|answer| answer.print(self.json, summary)),
             Err(error) => Err(error),
         };
+        self.forgive(result)
+    }
+
+    /// With `--best-effort` nothing is a failure.
+    pub(super) fn forgive(&self, result: anyhow::Result<()>) -> anyhow::Result<()> {
         match result {
             Err(error) if self.best_effort => {
                 complain(&format!("warning: {error:#}"));

@@ -2,35 +2,40 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::header::{ACCEPT, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 use secrecy::ExposeSecret as _;
 
 use super::answer::{self, Answer};
-use super::{Failure, Request, Service, http, root_cause};
+use super::{Access, Failure, Payload, Request, http, root_cause};
 use crate::config::masked_url;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// What one try came to.
-enum Outcome {
-    Done(Answer),
+pub(super) enum Outcome<T> {
+    Done(T),
     Failed(Failure),
     /// Worth another try, not before the pause if the service asked for one.
     Later(Failure, Option<Duration>),
 }
 
-impl Service {
-    pub(super) async fn send(&self, request: &Request) -> anyhow::Result<Answer> {
+impl Access {
+    pub(in crate::cli) async fn send(&self, request: &Request) -> anyhow::Result<Answer> {
         let http = http(self.url.as_str()).build()?;
+        self.until_done(async |left| self.attempt(&http, request, left).await).await
+    }
+
+    /// Tries until it is done, refused, or the time is up.
+    pub(super) async fn until_done<T>(&self, attempt: impl AsyncFn(Duration) -> Outcome<T>) -> anyhow::Result<T> {
         let deadline = Instant::now() + Duration::from_secs(self.timeout);
         let mut pause = FIRST_PAUSE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.attempt(&http, request, left).await {
-                Outcome::Done(answer) => return Ok(answer),
+            match attempt(left).await {
+                Outcome::Done(done) => return Ok(done),
                 Outcome::Failed(failure) => return Err(failure.into()),
                 Outcome::Later(failure, asked) => {
                     let wait = asked.unwrap_or(pause);
@@ -44,11 +49,12 @@ impl Service {
         }
     }
 
-    async fn attempt(&self, http: &Client, request: &Request, left: Duration) -> Outcome {
+    /// The request as it goes out, without a time limit.
+    pub(super) fn builder(&self, http: &Client, request: &Request) -> RequestBuilder {
         let mut url = self.url.clone();
         let whole = format!("{}{}", url.path().trim_end_matches('/'), request.path);
         url.set_path(&whole);
-        let mut builder = http.request(request.method.clone(), url).timeout(left).header(ACCEPT, "application/json");
+        let mut builder = http.request(request.method.clone(), url);
         if !request.query.is_empty() {
             builder = builder.query(&request.query);
         }
@@ -57,18 +63,26 @@ impl Service {
         {
             builder = builder.bearer_auth(token);
         }
-        if let Some(body) = &request.body {
-            builder = builder.json(body);
+        match &request.body {
+            Payload::None => builder,
+            Payload::Json(body) => builder.json(body),
+            Payload::Lines(gzipped) => builder
+                .header(CONTENT_TYPE, "application/x-ndjson")
+                .header(CONTENT_ENCODING, "gzip")
+                .body(gzipped.clone()),
         }
+    }
+
+    async fn attempt(&self, http: &Client, request: &Request, left: Duration) -> Outcome<Answer> {
+        let builder = self.builder(http, request).timeout(left).header(ACCEPT, "application/json");
         let received = match builder.send().await {
             Ok(response) => receive(response).await,
             Err(error) => Err(error),
         };
         match received {
-            Ok((status, asked, answer)) => self.judge(status, asked, answer, request.repeatable),
+            Ok((status, asked, answer)) => self.judge(status, asked, answer, request),
             Err(error) => {
-                let text = format!("cannot reach {}: {}", masked_url(self.url.as_str()), root_cause(&error));
-                let failure = Failure::Unreachable(text);
+                let failure = self.away(&error);
                 // Once it is on its way, nobody knows whether it was done.
                 let again = error.is_connect() || (request.repeatable && !error.is_builder());
                 if again { Outcome::Later(failure, None) } else { Outcome::Failed(failure) }
@@ -76,15 +90,39 @@ impl Service {
         }
     }
 
-    fn judge(&self, status: StatusCode, asked: Option<Duration>, answer: Answer, repeatable: bool) -> Outcome {
-        let service = masked_url(self.url.as_str());
-        if status.is_success() {
-            return match answer.json() {
-                Some(_) => Outcome::Done(answer),
-                None => Outcome::Failed(Failure::Refused(format!("{service} does not answer like em-metrics"))),
-            };
+    pub(super) fn away(&self, error: &reqwest::Error) -> Failure {
+        Failure::Unreachable(format!("cannot reach {}: {}", self.shown(), root_cause(error)))
+    }
+
+    /// The address without secrets.
+    pub(in crate::cli) fn shown(&self) -> String {
+        masked_url(self.url.as_str())
+    }
+
+    fn judge(&self, status: StatusCode, asked: Option<Duration>, answer: Answer, request: &Request) -> Outcome<Answer> {
+        if !status.is_success() && request.also != Some(status) {
+            return self.failure(status, asked, &answer, request.repeatable);
         }
-        let problem = answer::problem(status, &answer);
+        match answer.json() {
+            Some(_) => Outcome::Done(answer),
+            None => Outcome::Failed(self.stranger()),
+        }
+    }
+
+    pub(in crate::cli) fn stranger(&self) -> Failure {
+        Failure::Refused(format!("{} does not answer like em-metrics", self.shown()))
+    }
+
+    /// What an answer that is no success means.
+    pub(super) fn failure<T>(
+        &self,
+        status: StatusCode,
+        asked: Option<Duration>,
+        answer: &Answer,
+        repeatable: bool,
+    ) -> Outcome<T> {
+        let service = self.shown();
+        let problem = answer::problem(status, answer);
         match status {
             // By contract these two have left no trace.
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
@@ -104,7 +142,7 @@ impl Service {
     }
 }
 
-async fn receive(response: Response) -> Result<(StatusCode, Option<Duration>, Answer), reqwest::Error> {
+pub(super) async fn receive(response: Response) -> Result<(StatusCode, Option<Duration>, Answer), reqwest::Error> {
     let status = response.status();
     let seconds = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.trim().parse().ok());
     let answer = Answer::read(response).await?;
