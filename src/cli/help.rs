@@ -18,6 +18,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("em-metrics incident list --type in-progress", "what is broken now"),
     ("em-metrics import history.ndjson --dry-run", "what would become of these facts? without it, take them in"),
     ("em-metrics import deployments.csv.gz --kind deployment --resume", "a table; on where it was interrupted"),
+    ("em-metrics export --project shop -o facts.ndjson", "all facts of a project, as import reads them"),
 ];
 
 const EXIT_CODES: &str = "\

@@ -4,6 +4,7 @@ mod client;
 mod config;
 mod demo;
 mod deployment;
+mod export;
 mod healthcheck;
 mod help;
 mod import;
@@ -56,6 +57,8 @@ enum Command {
     Incident(incident::Command),
     /// Take facts in from a file, as many as there are; it can be interrupted, resumed and repeated
     Import(import::Import),
+    /// Give all facts out
+    Export(export::Export),
 }
 
 #[derive(Debug, Default, Args)]
@@ -93,6 +96,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Deployment(command) => deployment::run(command).await,
         Command::Incident(command) => incident::run(command).await,
         Command::Import(import) => import::run(import).await,
+        Command::Export(export) => export::run(export).await,
     }
 }
 

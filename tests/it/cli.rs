@@ -8,6 +8,7 @@ use tokio::process::Command;
 use crate::app::App;
 use crate::engine::Engine;
 
+mod export;
 mod import;
 
 /// `em-metrics ARGUMENTS`, with nothing in its environment but what a pipeline sets.

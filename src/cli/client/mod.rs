@@ -2,6 +2,7 @@
 
 mod answer;
 mod retry;
+mod stream;
 #[cfg(test)]
 mod tests;
 
