@@ -33,6 +33,9 @@ pub(super) struct Export {
     /// A time or a date, exclusive
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
+    /// Of openmetrics: how far samples are apart, 1m to 1d [default: 1h]
+    #[arg(long, value_name = "STEP")]
+    step: Option<String>,
     /// Write it there, whole or not at all, instead of to standard output
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -46,6 +49,8 @@ enum Format {
     Ndjson,
     /// A table of one kind
     Csv,
+    /// The totals by event time, for `promtool tsdb create-blocks-from openmetrics`
+    Openmetrics,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -59,6 +64,7 @@ impl Format {
         match self {
             Self::Ndjson => "application/x-ndjson",
             Self::Csv => "text/csv",
+            Self::Openmetrics => "application/openmetrics-text",
         }
     }
 }
@@ -97,6 +103,7 @@ impl Export {
             .query("environment", &self.environment)
             .query("from", &self.from)
             .query("to", &self.to)
+            .query("step", &self.step)
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("em-metrics import history.ndjson --dry-run", "what would become of these facts? without it, take them in"),
     ("em-metrics import deployments.csv.gz --kind deployment --resume", "a table; on where it was interrupted"),
     ("em-metrics export --project shop -o facts.ndjson", "all facts of a project, as import reads them"),
+    ("em-metrics export --format openmetrics -o past.txt", "for promtool tsdb create-blocks-from openmetrics"),
 ];
 
 const EXIT_CODES: &str = "\

@@ -4,6 +4,7 @@
 pub mod deployments;
 pub mod incidents;
 mod instrument;
+pub mod past;
 
 pub use instrument::{Bounds, CATALOGUE, Instrument, Kind, Metric, table_markdown};
 

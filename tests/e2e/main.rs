@@ -7,6 +7,7 @@ mod browser;
 mod crash;
 mod files;
 mod fortnight;
+mod past;
 mod process;
 mod prometheus;
 mod recount;

@@ -46,6 +46,22 @@ impl Prometheus {
         Self { port, client: client(), program, _folder: folder }
     }
 
+    /// Shows what is in these blocks, and takes nothing in.
+    pub async fn over(blocks: &Path) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = free_port();
+        let file = folder.path().join("prometheus.yml");
+        std::fs::write(&file, "global: {}\n").unwrap();
+        let mut command = Command::new(engine("EM_TEST_PROMETHEUS"));
+        command
+            .arg(format!("--config.file={}", file.display()))
+            .arg(format!("--storage.tsdb.path={}", blocks.display()))
+            .arg("--storage.tsdb.retention.time=100y")
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let (program, _) = Program::start(command, "Server is ready to receive web requests").await;
+        Self { port, client: client(), program, _folder: folder }
+    }
+
     pub fn otlp(&self) -> String {
         format!("http://127.0.0.1:{}/api/v1/otlp", self.port)
     }

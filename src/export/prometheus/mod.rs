@@ -4,6 +4,7 @@
 
 mod format;
 mod names;
+pub mod past;
 
 use std::collections::HashMap;
 use std::fmt::Write;

@@ -15,6 +15,7 @@ mod observe;
 mod openapi;
 mod own_metrics;
 mod pages;
+mod past;
 mod service;
 mod teams;
 

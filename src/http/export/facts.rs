@@ -1,0 +1,140 @@
+//! Every fact, page by page.
+
+use axum::body::Bytes;
+use serde::Serialize;
+
+use super::{Failure, Kind, Output, csv, ndjson};
+use crate::domain::{Deployment, Incident, Name, Prose, Timestamp};
+use crate::storage::{Filter, PAGE, Snapshot};
+
+/// The forms that have a line for each fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Ndjson,
+    Csv,
+}
+
+impl Form {
+    fn page<T: Serialize>(self, facts: Vec<T>, is_first: bool) -> Result<Bytes, Failure> {
+        match self {
+            Self::Ndjson => ndjson::page(facts),
+            Self::Csv => csv::page(facts, is_first),
+        }
+    }
+}
+
+pub async fn write(
+    mut snapshot: Snapshot,
+    kinds: &[Kind],
+    filter: &Filter,
+    form: Form,
+    to: &Output,
+) -> Result<(), Failure> {
+    for kind in kinds {
+        let (mut after, mut is_first) = (None, true);
+        loop {
+            let (count, last) = match kind {
+                Kind::Deployment => {
+                    let facts = snapshot.page_of_deployments(filter, after.as_ref()).await?;
+                    let last = facts.last().map(|fact| (fact.id.clone(), fact.project_id.clone()));
+                    let count = facts.len();
+                    to.send(form.page(facts.into_iter().map(DeploymentLine::from).collect(), is_first)?).await?;
+                    (count, last)
+                }
+                Kind::Incident => {
+                    let facts = snapshot.page_of_incidents(filter, after.as_ref()).await?;
+                    let last = facts.last().map(|fact| (fact.id.clone(), fact.project_id.clone()));
+                    let count = facts.len();
+                    to.send(form.page(facts.into_iter().map(IncidentLine::from).collect(), is_first)?).await?;
+                    (count, last)
+                }
+            };
+            if count < PAGE {
+                break;
+            }
+            (after, is_first) = (last, false);
+        }
+    }
+    Ok(())
+}
+
+/// Everything that was said about it, and nothing that follows from that. What is unknown is `null`, so that an import
+/// does not guess it.
+#[derive(Debug, Serialize)]
+struct DeploymentLine {
+    kind: &'static str,
+    project_id: Name,
+    id: Name,
+    team_id: Option<Name>,
+    environment: Name,
+    first_commit_at: Option<Timestamp>,
+    deploy_start_at: Option<Timestamp>,
+    deployed_at: Option<Timestamp>,
+    failed_at: Option<Timestamp>,
+    rolled_back_at: Option<Timestamp>,
+    reason: Option<Prose>,
+    username: Option<Name>,
+    commit_sha: Option<Name>,
+    version: Option<Name>,
+    url: Option<Prose>,
+    unplanned: Option<bool>,
+}
+
+/// The same of an incident.
+#[derive(Debug, Serialize)]
+struct IncidentLine {
+    kind: &'static str,
+    project_id: Name,
+    id: Name,
+    team_id: Option<Name>,
+    environment: Name,
+    deployment_id: Option<Name>,
+    severity: Option<Name>,
+    title: Option<Prose>,
+    url: Option<Prose>,
+    started_at: Timestamp,
+    restored_at: Option<Timestamp>,
+    finished_at: Option<Timestamp>,
+}
+
+impl From<Deployment> for DeploymentLine {
+    fn from(fact: Deployment) -> Self {
+        Self {
+            kind: "deployment",
+            project_id: fact.project_id,
+            id: fact.id,
+            team_id: fact.team_id,
+            environment: fact.environment,
+            first_commit_at: fact.first_commit_at,
+            deploy_start_at: fact.deploy_start_at,
+            deployed_at: fact.deployed_at,
+            failed_at: fact.failed_at,
+            rolled_back_at: fact.rolled_back_at,
+            reason: fact.reason,
+            username: fact.username,
+            commit_sha: fact.commit_sha,
+            version: fact.version,
+            url: fact.url,
+            unplanned: fact.unplanned,
+        }
+    }
+}
+
+impl From<Incident> for IncidentLine {
+    fn from(fact: Incident) -> Self {
+        Self {
+            kind: "incident",
+            project_id: fact.project_id,
+            id: fact.id,
+            team_id: fact.team_id,
+            environment: fact.environment,
+            deployment_id: fact.deployment_id,
+            severity: fact.severity,
+            title: fact.title,
+            url: fact.url,
+            started_at: fact.started_at,
+            restored_at: fact.restored_at,
+            finished_at: fact.finished_at,
+        }
+    }
+}
