@@ -4,17 +4,17 @@
 //! | --- | --- | --- |
 //! | 0 | [`domain`] | what happened to a deployment, an incident: values and transitions, no I/O |
 //! | 0 | [`benchmarks`] | figures that others have published, with their source |
-//! | 0 | [`config`] | defaults < file < environment |
 //! | 1 | [`metrics`] | the catalogue of instruments and what moves them, pure |
 //! | 1 | [`dora`] | answers: exact numbers for a window, pure |
-//! | 1 | [`storage`] | facts, journal, series totals in `SQLite` or `PostgreSQL` |
-//! | 1 | [`telemetry`] | our own logs, traces and metrics |
-//! | 2 | [`ingest`] | one writer, many commands, one transaction |
-//! | 2 | [`report`] | loads facts and asks `dora` |
-//! | 2 | [`auth`] | who is it |
-//! | 3 | [`export`] | series totals as OTLP and Prometheus text |
-//! | 4 | [`http`] | the contract: routes, problem documents |
-//! | 5 | [`cli`] | subcommands; `serve` is the composition root |
+//! | 2 | [`config`] | defaults < file < environment |
+//! | 3 | [`storage`] | facts, journal, series totals in `SQLite` or `PostgreSQL` |
+//! | 3 | [`telemetry`] | our own logs, traces and metrics |
+//! | 4 | [`ingest`] | one writer, many commands, one transaction |
+//! | 4 | [`report`] | loads facts and asks `dora` |
+//! | 4 | [`auth`] | who is it |
+//! | 5 | [`export`] | series totals as OTLP and Prometheus text |
+//! | 6 | [`http`] | the contract: routes, problem documents |
+//! | 7 | [`cli`] | subcommands; `serve` is the composition root |
 //!
 //! Arrows only go down; `tests/it/layers.rs` holds this table.
 

@@ -113,7 +113,7 @@ fn shown(found: &Actual, path: &[String]) -> String {
 fn may_be_repeated(path: &[String]) -> bool {
     let first = path.first().map_or("", String::as_str);
     let last = path.last().map_or("", String::as_str);
-    matches!(first, "production_environment" | "server" | "log" | "benchmark" | "teams")
+    matches!(first, "production_environment" | "server" | "log" | "benchmark" | "public" | "teams")
         || matches!(
             last,
             "role" | "no_auth" | "protocol" | "compression" | "group_commit" | "read_connections" | "index_memory_mb"

@@ -1,4 +1,5 @@
-//! `config.example.json`: every key of the file with its default, and two teams to show the shape.
+//! `config.example.json`: every key of the file with its default, and two teams to show the shape. Nothing is public in
+//! it: who copies it has not said so.
 
 use super::load::Settings;
 

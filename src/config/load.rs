@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{self, ConfigError, Problem};
 use super::otel_settings::OtelSettings;
-use super::{Auth, Config, Log, Server, Storage, TeamsSection, env, teams};
+use super::{Auth, Config, Log, Publication, Server, Storage, TeamsSection, env, public, teams};
 use crate::benchmarks::{Choice, Unknown};
 use crate::domain::names::Name;
 
@@ -24,6 +24,7 @@ pub(super) struct Settings {
     pub(super) otel: OtelSettings,
     pub(super) log: Log,
     pub(super) benchmark: Choice,
+    pub(super) public: Vec<Publication>,
     pub(super) teams: TeamsSection,
 }
 
@@ -37,6 +38,7 @@ impl Default for Settings {
             otel: OtelSettings::default(),
             log: Log::default(),
             benchmark: Choice::default(),
+            public: Vec::new(),
             teams: TeamsSection::default(),
         }
     }
@@ -100,6 +102,7 @@ fn checked(settings: Settings) -> Result<Config, Problem> {
     settings.server.check()?;
     settings.storage.check()?;
     settings.auth.check()?;
+    public::check(&settings.public)?;
     teams::check(&settings.teams)?;
     let unknown = |Unknown { field, problem }| Problem::at(&format!("benchmark.{field}"), &problem);
     let benchmark = settings.benchmark.find().map_err(unknown)?;
@@ -112,6 +115,7 @@ fn checked(settings: Settings) -> Result<Config, Problem> {
         otel: settings.otel.resolve()?,
         log: settings.log,
         benchmark,
+        public: settings.public,
         teams: teams::resolve(&settings.teams),
         warnings: Vec::new(),
         teams_section: settings.teams,

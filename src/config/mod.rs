@@ -11,6 +11,7 @@ mod load;
 mod log;
 pub mod otel;
 mod otel_settings;
+mod public;
 mod secret;
 mod server;
 mod storage;
@@ -33,6 +34,7 @@ pub use env::{VARIABLES, Variable, table_markdown};
 pub use error::ConfigError;
 pub use log::{Log, LogFormat};
 pub use otel::{Otel, Protocol, Target};
+pub use public::Publication;
 pub use secret::masked_url;
 pub use server::Server;
 pub use storage::Storage;
@@ -52,6 +54,8 @@ pub struct Config {
     pub log: Log,
     /// Whose published figures answers are shown beside.
     pub benchmark: Peers,
+    /// What everybody may see, without signing in.
+    pub public: Vec<Publication>,
     pub teams: Teams,
     /// Settings that are valid and probably not meant; worth one log line each at the start.
     pub warnings: Vec<String>,
@@ -81,6 +85,7 @@ impl Config {
             "otel": self.otel.shown(),
             "log": self.log,
             "benchmark": self.benchmark,
+            "public": self.public,
             "teams": self.teams_section,
         })
     }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("domain", &[], &[]),
     ("benchmarks", &[], &[]),
-    ("config", &["domain", "benchmarks"], &["figment"]),
     ("metrics", &["domain"], &[]),
     ("dora", &["domain", "benchmarks"], &["chrono_tz"]),
+    ("config", &["domain", "benchmarks", "dora"], &["figment"]),
     ("telemetry", &["config"], &["tracing_subscriber", "opentelemetry_sdk", "opentelemetry_otlp"]),
     ("storage", &["domain", "metrics", "config"], &["sqlx"]),
     ("ingest", &["domain", "metrics", "storage", "config", "telemetry"], &[]),
