@@ -107,6 +107,7 @@ impl Service {
             clock,
             production_environment: config.production_environment.clone(),
             benchmark: config.benchmark,
+            public: http::Public::new(&config.public),
             shown_config: config.shown(),
             body_limit: config.server.body_limit_bytes,
             import_limit: config.server.import_limit_bytes,

@@ -88,6 +88,33 @@ fn every_variable_is_a_key_of_the_file_and_its_default_is_the_one_in_the_table()
 }
 
 #[test]
+fn a_mistake_in_what_is_public_stops_the_start() {
+    let table = [
+        (
+            r#"{"public": [{"projects": ["shop"], "metrics": ["incidents", "velocity"]}]}"#,
+            "FILE: public[0].metrics[1]: expected one of deployment_frequency, lead_time_for_changes, change_failure_rate, failed_deployment_recovery_time, deployment_rework_rate, time_to_restore, time_to_detect, incidents, pipelines, got \"velocity\"",
+        ),
+        (
+            r#"{"public": [{"projects": ["shop"], "metrics": ["incidents"]}, {"projects": [], "metrics": ["incidents"]}]}"#,
+            "FILE: public[1].projects: expected at least one, found none",
+        ),
+        (
+            r#"{"public": [{"projects": ["shop"], "metrics": []}]}"#,
+            "FILE: public[0].metrics: expected at least one, found none",
+        ),
+        (r#"{"public": [{"projects": ["shop"]}]}"#, "FILE: public[0]: the key `metrics` is missing"),
+        (
+            r#"{"public": [{"projects": ["shop"], "metrics": ["incidents"], "teams": ["red"]}]}"#,
+            "FILE: public[0].teams: unknown key; known here: projects, metrics",
+        ),
+        (r#"{"public": {"projects": ["shop"]}}"#, "FILE: public: expected an array, found an object"),
+    ];
+    for (text, expected) in table {
+        assert_eq!(refusal(text, &[]), expected);
+    }
+}
+
+#[test]
 fn a_mistake_is_named_with_its_origin_its_key_and_what_was_expected() {
     let table = [
         (r#"{"teams": {"red": {"projects": ["a", 3]}}}"#, "FILE: teams.red.projects[1]: expected a string, found 3"),
@@ -107,24 +134,6 @@ fn a_mistake_is_named_with_its_origin_its_key_and_what_was_expected() {
             r#"{"teams": {"red": {"projects": [""]}}}"#,
             "FILE: teams.red.projects[0]: expected 1 to 200 characters, got none",
         ),
-        (
-            r#"{"public": [{"projects": ["shop"], "metrics": ["incidents", "velocity"]}]}"#,
-            "FILE: public[0].metrics[1]: expected one of deployment_frequency, lead_time_for_changes, change_failure_rate, failed_deployment_recovery_time, deployment_rework_rate, time_to_restore, time_to_detect, incidents, pipelines, got \"velocity\"",
-        ),
-        (
-            r#"{"public": [{"projects": ["shop"], "metrics": ["incidents"]}, {"projects": [], "metrics": ["incidents"]}]}"#,
-            "FILE: public[1].projects: expected at least one, found none",
-        ),
-        (
-            r#"{"public": [{"projects": ["shop"], "metrics": []}]}"#,
-            "FILE: public[0].metrics: expected at least one, found none",
-        ),
-        (r#"{"public": [{"projects": ["shop"]}]}"#, "FILE: public[0]: the key `metrics` is missing"),
-        (
-            r#"{"public": [{"projects": ["shop"], "metrics": ["incidents"], "teams": ["red"]}]}"#,
-            "FILE: public[0].teams: unknown key; known here: projects, metrics",
-        ),
-        (r#"{"public": {"projects": ["shop"]}}"#, "FILE: public: expected an array, found an object"),
         (r#"{"teams": []}"#, "FILE: teams: expected an object, found an array"),
         (
             r#"{"server": {"port": "3000"}}"#,

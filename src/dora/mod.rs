@@ -21,6 +21,6 @@ mod window_tests;
 pub use facts::{Bare, Deployment, Incident, Linked, Reached, Recovery};
 pub use index::Index;
 pub use keys::Keys;
-pub use measure::Measure;
+pub use measure::{Measure, Measured};
 pub use tally::{Answer, MAX_CELLS, Tally, TooMany};
-pub use window::{Calendar, Interval, MAX_BUCKETS, MAX_YEARS, Span, TooWide, Zone};
+pub use window::{Bucket, Calendar, Interval, MAX_BUCKETS, MAX_YEARS, Span, TooWide, Zone};

@@ -16,6 +16,7 @@ mod linger;
 mod observe;
 mod openapi;
 mod pages;
+mod public;
 mod resource;
 mod server;
 mod service;
@@ -42,6 +43,7 @@ use crate::storage::Store;
 use error::Problem;
 
 pub use export::slots as export_slots;
+pub use public::Public;
 pub use server::serve;
 
 /// What the handlers work with.
@@ -74,6 +76,8 @@ pub struct Parts {
     pub production_environment: Name,
     /// Whose published figures answers are shown beside.
     pub benchmark: Peers,
+    /// What is shown to those who have not signed in.
+    pub public: Public,
     /// The effective configuration without secrets.
     pub shown_config: serde_json::Value,
     /// Bytes.
@@ -117,6 +121,7 @@ fn routes(state: AppState) -> Router {
         .merge(import::router())
         .merge(export::router())
         .merge(dora::router())
+        .merge(public::router())
         .merge(service::router())
         .split_for_parts();
     openapi::finish(&mut description);

@@ -28,7 +28,8 @@ pub fn base() -> OpenApi {
                      with an offset and come back in UTC. Errors are RFC 9457 problem documents. Whatever is \
                      answered with 2xx is on disk; whatever is not has left no trace. What is not HTTP (400), and a head \
                      of more than 32 KiB or 100 headers (431), is answered with the status alone. \
-                     This description, `/docs`, `/health` and `/problems/{name}` are open without credentials.",
+                     This description, `/docs`, `/health` and `/problems/{name}` are open without credentials, and so is what \
+                     the configuration publishes.",
                 ))
                 .build(),
         )
@@ -60,8 +61,8 @@ pub fn finish(description: &mut OpenApi) {
                 let response = ResponseBuilder::new().content("application/json", Content::new(Some(schema)));
                 operation.responses.responses.entry(status.to_owned()).or_insert_with(|| response.build().into());
             };
-            // the service's own routes have little in common and say it themselves
-            let of_facts = operation.tags.iter().flatten().all(|tag| tag != "service");
+            // the service's own routes, and those for everybody, have little in common and say it themselves
+            let of_facts = operation.tags.iter().flatten().all(|tag| tag != "service" && tag != "public");
             let of_one = if path.contains("{id}") { &["404", "409"][..] } else { &[] };
             let failures = if of_facts { [&["400", "401", "503"], of_one].concat() } else { Vec::new() };
             let of_writers = if records { &["403"][..] } else { &[] };

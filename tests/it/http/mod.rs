@@ -16,6 +16,7 @@ mod openapi;
 mod own_metrics;
 mod pages;
 mod past;
+mod public;
 mod service;
 mod teams;
 

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use em_metrics::config::Publication;
+use em_metrics::dora::explain::Metric;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, App};
 use crate::engine::Engine;
+use crate::http::name;
 
 on_each_engine! {
     it_is_openapi_3_1,
@@ -73,6 +76,7 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
     insta::allow_duplicates! { insta::assert_snapshot!(described.join("\n").replace('"', ""), @"
     DELETE /deployments/{id} delete_deployment
     DELETE /incidents/{id} delete_incident
+    GET /badges/{file} get_badge
     GET /config get_config
     GET /deployments list_deployments
     GET /deployments/{id} get_deployment
@@ -91,7 +95,9 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
     GET /journal get_journal
     GET /metrics get_metrics
     GET /openapi.json get_openapi
+    GET /panels/{file} get_panel
     GET /problems/{name} get_problem
+    GET /public get_public
     GET /version get_version
     PATCH /deployments/{id} patch_deployment
     PATCH /incidents/{id} patch_incident
@@ -109,7 +115,8 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
 }
 
 async fn every_described_path_answers_at_both_places(engine: Engine) {
-    let app = engine.app().await;
+    let publication = Publication { projects: vec![name("shop")], metrics: vec![Metric::Incidents] };
+    let app = engine.app_with(|config| config.public = vec![publication]).await;
     let start = json!({"id": "conflict", "project_id": "shop", "first_commit_at": "2026-06-15T10:00:00Z"});
     app.post("/deployments", start).await.expect(201);
     app.post("/incidents", json!({"id": "conflict", "project_id": "shop"})).await.expect(201);
@@ -117,7 +124,8 @@ async fn every_described_path_answers_at_both_places(engine: Engine) {
     // what is deleted cannot be read afterwards
     operations.sort_by_key(|operation| operation.method == "DELETE");
     for Operation { method, path, value } in operations {
-        let mut path = path.replace("{id}", "conflict").replace("{name}", "conflict");
+        let mut path =
+            path.replace("{id}", "conflict").replace("{name}", "conflict").replace("{file}", "incidents.svg");
         if path == "/dora/explain" || path == "/dora/trend" {
             path.push_str("?metric=incidents");
         }
