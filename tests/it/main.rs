@@ -21,4 +21,5 @@ mod replicas;
 mod restart;
 mod series;
 mod upgrade;
+mod views;
 mod wire;

@@ -24,7 +24,7 @@ use em_metrics::domain::Name;
 use serde_json::Value;
 
 /// The body with some fields changed or added.
-fn with(mut body: Value, changes: Value) -> Value {
+pub fn with(mut body: Value, changes: Value) -> Value {
     let Value::Object(changes) = changes else { panic!("not an object: {changes}") };
     body.as_object_mut().unwrap().extend(changes);
     body
