@@ -8,6 +8,7 @@
 mod engine;
 mod app;
 mod cli;
+mod dashboards;
 mod exact;
 mod hostile;
 mod http;

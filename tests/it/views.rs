@@ -146,14 +146,8 @@ async fn what_is_deleted_is_not_there(engine: Engine) {
 async fn a_reader_of_the_views_reads_nothing_else() {
     let app = Engine::Postgres.app().await;
     record(&app).await;
-    let sql = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/grafana/reader.sql")).unwrap();
     let mut owner = PgConnection::connect(&app.database.url()).await.unwrap();
-    // roles are of the server, and other runs may use it too
-    let role = format!("em_reader_{}", uuid::Uuid::new_v4().simple());
-    let sql = sql.replace("em_metrics_reader", &role);
-    for _ in 0..2 {
-        sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut owner).await.unwrap();
-    }
+    let role = reader(&mut owner).await;
     let mut reader = PgConnection::connect(&app.database.url()).await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(format!("SET SESSION AUTHORIZATION {role}"))).execute(&mut reader).await.unwrap();
     for view in ["v_deployments", "v_incidents", "v_dora_daily"] {
@@ -175,6 +169,21 @@ async fn a_reader_of_the_views_reads_nothing_else() {
         assert!(matches!(code.as_deref(), Some("42501" | "25006")), "{forbidden}: {error}");
     }
     reader.close().await.unwrap();
+    drop_reader(&mut owner, &role).await;
+}
+
+/// Runs the file twice, for a role of this test: roles are of the server, and other tests use it too.
+pub async fn reader(owner: &mut PgConnection) -> String {
+    let sql = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/grafana/reader.sql")).unwrap();
+    let role = format!("em_reader_{}", uuid::Uuid::new_v4().simple());
+    let sql = sql.replace("em_metrics_reader", &role);
+    for _ in 0..2 {
+        sqlx::raw_sql(AssertSqlSafe(sql.clone())).execute(&mut *owner).await.unwrap();
+    }
+    role
+}
+
+pub async fn drop_reader(owner: &mut PgConnection, role: &str) {
     let drop = format!("DROP OWNED BY {role}; DROP ROLE {role}");
-    sqlx::raw_sql(AssertSqlSafe(drop)).execute(&mut owner).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(drop)).execute(owner).await.unwrap();
 }

@@ -21,7 +21,7 @@ use crate::domain::Timestamp;
 use crate::dora::explain::Metric;
 use crate::dora::trend::{self, Side, Window};
 use crate::dora::{Interval, Measure, Span, Zone};
-use crate::report::{self, Question, Report};
+use crate::report::{Question, Report};
 use answer::{CSS, GOOD_FOR, HTML, JSON, SVG, as_of, cacheable};
 use asked::{BadgeParams, OfPanel, PanelParams};
 use badge::Badge;
@@ -139,6 +139,7 @@ fn question(state: &AppState, allowed: Allowed, span: Span, interval: Option<Int
         teams: Vec::new(),
         environments: vec![state.production_environment.clone()],
         group_by: None,
+        as_of: None,
     }
 }
 
@@ -146,7 +147,7 @@ fn question(state: &AppState, allowed: Allowed, span: Span, interval: Option<Int
 async fn answer(state: &AppState, question: &Question) -> Result<Report, Problem> {
     let turn = tokio::time::timeout(state.request_timeout, state.public.lane.acquire()).await;
     let _turn = turn.ok().and_then(Result::ok).ok_or_else(|| Problem::unavailable("too many are asking"))?;
-    Ok(report::answer(&state.store, question).await?)
+    Ok(state.answers.answer(question).await?)
 }
 
 fn total(metric: Metric, report: &Report) -> Measure {
