@@ -20,6 +20,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("em-metrics import deployments.csv.gz --kind deployment --resume", "a table; on where it was interrupted"),
     ("em-metrics export --project shop -o facts.ndjson", "all facts of a project, as import reads them"),
     ("em-metrics export --format openmetrics -o past.txt", "for promtool tsdb create-blocks-from openmetrics"),
+    ("em-metrics report --format html --since 7d --tz Europe/Berlin", "the week in numbers, and what has changed"),
 ];
 
 const EXIT_CODES: &str = "\

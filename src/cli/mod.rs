@@ -11,6 +11,7 @@ mod import;
 mod incident;
 mod migrate;
 mod output;
+mod report;
 pub mod serve;
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,8 @@ enum Command {
     Import(import::Import),
     /// Give all facts out
     Export(export::Export),
+    /// A week in numbers: what has changed, whether it is more than noise, and the facts behind it
+    Report(report::Arguments),
 }
 
 #[derive(Debug, Default, Args)]
@@ -97,6 +100,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Incident(command) => incident::run(command).await,
         Command::Import(import) => import::run(import).await,
         Command::Export(export) => export::run(export).await,
+        Command::Report(arguments) => report::run(arguments).await,
     }
 }
 

@@ -10,6 +10,7 @@ use crate::engine::Engine;
 
 mod export;
 mod import;
+mod report;
 
 /// `em-metrics ARGUMENTS`, with nothing in its environment but what a pipeline sets.
 async fn em_metrics(app: &App, arguments: &[&str]) -> Output {

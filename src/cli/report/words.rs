@@ -1,0 +1,90 @@
+//! Numbers as people read them; the same in every form of a report.
+
+use super::model::{Fact, Incident, Number, Report, Trend, Window};
+use crate::cli::output::duration;
+
+pub(super) const NOT_ENOUGH: &str = "not enough data";
+
+pub(super) fn title(report: &Report) -> String {
+    format!("Engineering report, {} to {}", day(&report.from), day(&report.to))
+}
+
+/// What it is about, and what it is held against.
+pub(super) fn about(report: &Report) -> String {
+    let some =
+        |what: &str, names: &Option<Vec<String>>| names.as_ref().map(|names| format!("{what} {}", names.join(", ")));
+    let parts = [
+        some("projects", &report.projects),
+        some("teams", &report.teams),
+        some("environments", &report.environments),
+        Some(format!("{} to {} ({}), compared with the same time before", report.from, report.to, report.tz)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// The date of a time.
+fn day(time: &str) -> &str {
+    time.split('T').next().unwrap_or(time)
+}
+
+/// `lead_time_for_changes` -> `Lead time for changes`
+pub(super) fn name(number: &Number) -> String {
+    let words = number.metric.replace('_', " ");
+    let mut letters = words.chars();
+    let first = letters.next().map(|first| first.to_ascii_uppercase());
+    let what = if number.trend.measured == "median_seconds" { ", median" } else { "" };
+    first.into_iter().chain(letters).chain(what.chars()).collect()
+}
+
+pub(super) fn value(measured: &str, window: &Window) -> String {
+    match window.value {
+        None => "-".to_owned(),
+        Some(_) if !window.enough => NOT_ENOUGH.to_owned(),
+        Some(value) => match measured {
+            "median_seconds" => duration(value),
+            "ratio" => format!("{:.1} %", value * 100.0),
+            _ => format!("{value:.2} a day"),
+        },
+    }
+}
+
+pub(super) fn change(trend: &Trend) -> String {
+    match trend.relative_difference {
+        Some(difference) if difference.is_finite() => format!("{:+.0} %", difference * 100.0),
+        _ => String::new(),
+    }
+}
+
+pub(super) fn verdict(trend: &Trend) -> &'static str {
+    match (trend.verdict.as_str(), trend.better) {
+        ("signal", Some(true)) => "signal: better",
+        ("signal", Some(false)) => "signal: worse",
+        ("signal", None) => "signal",
+        ("noise", _) => "noise",
+        _ => NOT_ENOUGH,
+    }
+}
+
+/// Which of the facts behind a number are shown.
+pub(super) fn selection(number: &Number) -> String {
+    let which = match number.trend.measured.as_str() {
+        "ratio" => "those that count against it",
+        "median_seconds" => "the longest",
+        _ => "the newest",
+    };
+    let Number { counted, left_out, facts, .. } = number;
+    format!("{counted} facts were counted, {left_out} left out; {which}, {} of them:", facts.len())
+}
+
+/// What a fact adds.
+pub(super) fn weight(fact: &Fact) -> String {
+    fact.seconds.map(duration).unwrap_or_default()
+}
+
+pub(super) fn outcome(incident: &Incident) -> String {
+    match (incident.time_to_restore_seconds, &incident.restored_at) {
+        (Some(seconds), _) => format!("restored after {}", duration(seconds)),
+        (None, Some(at)) => format!("restored at {at}"),
+        (None, None) => "not restored".to_owned(),
+    }
+}
