@@ -8,6 +8,7 @@ mod crash;
 mod files;
 mod fortnight;
 mod past;
+mod pictures;
 mod process;
 mod prometheus;
 mod recount;

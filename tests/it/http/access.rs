@@ -1,6 +1,7 @@
 //! Who is let in, and to what.
 
-use em_metrics::config::{Auth, Basic, Config, Role, Token};
+use em_metrics::config::{Auth, Basic, Config, Publication, Role, Token};
+use em_metrics::dora::explain::Metric;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -52,7 +53,12 @@ async fn read_as(app: &App, authorization: &str) -> u16 {
 }
 
 async fn only_what_must_be_is_open(engine: Engine) {
-    let app = engine.app_with(guarded).await;
+    let publication = Publication { projects: vec![name("shop")], metrics: vec![Metric::Incidents] };
+    let adjust = |config: &mut Config| {
+        guarded(config);
+        config.public = vec![publication];
+    };
+    let app = engine.app_with(adjust).await;
     let description = app.get("/openapi.json").await.expect(200);
     let mut open = Vec::new();
     for (path, item) in description["paths"].as_object().unwrap() {
@@ -61,7 +67,8 @@ async fn only_what_must_be_is_open(engine: Engine) {
             let described_as_open =
                 operation["security"].as_array().is_some_and(|ways| ways.iter().any(|way| *way == json!({})));
             for prefix in ["", "/api/v1"] {
-                let path = format!("{prefix}{}", path.replace("{id}", "17").replace("{name}", "conflict"));
+                let path = path.replace("{id}", "17").replace("{name}", "conflict").replace("{file}", "incidents.svg");
+                let path = format!("{prefix}{path}");
                 let answer = Answer::of(app.request(method.clone(), &path)).await;
                 if described_as_open {
                     assert_eq!(answer.status, 200, "{path}");
@@ -75,10 +82,21 @@ async fn only_what_must_be_is_open(engine: Engine) {
         }
     }
     open.sort_unstable();
-    // the last two say what the problem documents and the description say: nothing about this service's facts
+    // of the facts of this service only what the configuration publishes
     assert_eq!(
         open,
-        ["/docs", "/health", "/health/live", "/health/ready", "/metrics", "/openapi.json", "/problems/{name}"]
+        [
+            "/badges/{file}",
+            "/docs",
+            "/health",
+            "/health/live",
+            "/health/ready",
+            "/metrics",
+            "/openapi.json",
+            "/panels/{file}",
+            "/problems/{name}",
+            "/public"
+        ]
     );
 }
 

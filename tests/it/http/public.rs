@@ -143,7 +143,7 @@ async fn limits_are_those_of_the_trend(engine: Engine) {
     let says = format!("{signals} of 12 stand out from natural process limits, which were drawn from 11 values");
     assert!(limited.contains(&says), "{limited}");
     let too_few = of("&limits=true&interval=month").await;
-    assert!(too_few.contains("not enough data for limits"), "{too_few}");
+    assert!(too_few.contains("no limits can be drawn"), "{too_few}");
 }
 
 /// All that a stranger sees of an answer, without what differs from request to request.

@@ -332,7 +332,7 @@ fn legend(panel: &Panel, is_counted: bool) -> String {
             says.push("orange: more than noise");
         }
     } else if panel.no_limits {
-        says.push("not enough data for limits");
+        says.push("no limits can be drawn");
     }
     says.join(" · ")
 }

@@ -37,7 +37,7 @@ pub struct Panel {
     pub points: Vec<Point>,
     /// Of the values of [`Point::measure`].
     pub limits: Option<Limits>,
-    /// Limits were asked for, and this is why there are none.
+    /// Limits were asked for, and the values are too few or do not differ.
     pub no_limits: bool,
     /// The end of the window.
     pub as_of: Timestamp,
