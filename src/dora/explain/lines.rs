@@ -1,7 +1,7 @@
 //! One fact, seen by one metric.
 
 use super::Metric;
-use crate::domain::{Deployment, Incident, Name, Timestamp};
+use crate::domain::{Deployment, Incident, Name, Prose, Timestamp};
 use crate::dora::facts::{self, Linked, Recovery};
 
 /// The window and the environments (empty: all) that the number is about.
@@ -38,6 +38,8 @@ pub struct Line {
     pub value: Option<i64>,
     /// The incidents of a deployment, the deployment of an incident; of the same project.
     pub related: Vec<Name>,
+    /// Of the pipeline or the incident, as its sender gave it.
+    pub url: Option<Prose>,
 }
 
 impl Scope {
@@ -92,6 +94,7 @@ pub fn deployment(metric: Metric, fact: &Deployment, linked: &[(Name, Linked)], 
         detail,
         value,
         related: linked.iter().map(|(id, _)| id.clone()).collect(),
+        url: fact.url.clone(),
     })
 }
 
@@ -205,6 +208,7 @@ pub fn incident(metric: Metric, fact: &Incident, scope: &Scope) -> Option<Line> 
         detail,
         value,
         related: fact.deployment_id.iter().cloned().collect(),
+        url: fact.url.clone(),
     })
 }
 

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::filters::Filters;
-use super::text::{Figure, count, moment};
+use super::text::{Figure, count, moment, web_address};
 use super::visitor::Visitor;
 use super::{Frame, html};
 use crate::dora::explain::{After, Line, Metric, Subject};
@@ -38,6 +38,8 @@ struct Row {
     at: String,
     kind: &'static str,
     id: String,
+    /// Of the pipeline or the incident, at whatever tool it comes from.
+    url: Option<String>,
     project: String,
     team: String,
     environment: String,
@@ -97,6 +99,7 @@ fn row(line: Line, filters: &Filters) -> Row {
             Subject::Incident => "Incident",
         },
         id: line.id.to_string(),
+        url: web_address(line.url),
         project: line.project_id.to_string(),
         team: line.team_id.map(|team| team.to_string()).unwrap_or_default(),
         environment: line.environment.to_string(),

@@ -1,7 +1,7 @@
 //! What is broken now.
 
 use super::filters::Filters;
-use super::text::{duration, moment};
+use super::text::{duration, moment, web_address};
 use crate::domain::{Incident, Timestamp};
 use crate::http::AppState;
 use crate::http::error::Problem;
@@ -47,14 +47,9 @@ pub async fn open(state: &AppState, filters: &Filters) -> Result<OpenIncidents, 
 
 fn row(incident: Incident, filters: &Filters, now: Timestamp) -> Row {
     let text = |text: Option<String>| text.unwrap_or_default();
-    // a sender chose it: nothing that a browser would run
-    let url = incident
-        .url
-        .map(|url| url.to_string())
-        .filter(|url| url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")));
     Row {
         id: incident.id.to_string(),
-        url,
+        url: web_address(incident.url),
         title: text(incident.title.map(|title| title.to_string())),
         project: incident.project_id.to_string(),
         severity: text(incident.severity.map(|severity| severity.to_string())),

@@ -2,6 +2,7 @@
 
 use chrono::{Datelike as _, NaiveDateTime, NaiveTime, Weekday};
 
+use crate::domain::Prose;
 use crate::dora::Interval;
 
 /// From so many facts on, a median or a share is shown as the answer; with fewer it is shown as "too few to say".
@@ -121,6 +122,12 @@ pub fn part(start: NaiveDateTime, end: NaiveDateTime, interval: Interval) -> Str
 pub fn tick(start: NaiveDateTime, interval: Interval) -> String {
     let format = if interval == Interval::Month { "%b %y" } else { "%-d %b" };
     start.format(format).to_string()
+}
+
+/// An address that a sender chose, where it is nothing that a browser would run.
+pub fn web_address(url: Option<Prose>) -> Option<String> {
+    let url = url?.to_string();
+    url::Url::parse(&url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")).then_some(url)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ on_each_engine! {
     a_point_of_a_chart_leads_to_its_facts,
     counted_and_left_out_are_told_apart,
     more_facts_than_fit_are_on_more_pages,
+    a_fact_links_to_where_it_is_from,
     facts_of_no_metric_are_refused,
 }
 
@@ -75,6 +76,33 @@ async fn more_facts_than_fit_are_on_more_pages(engine: Engine) {
         path = format!("/{next}");
     }
     assert_eq!(sizes, [100, 3]);
+}
+
+async fn a_fact_links_to_where_it_is_from(engine: Engine) {
+    let app = engine.app().await;
+    let run = "https://ci.example/run/7?a=1&b=\"><script>";
+    tell(
+        &app,
+        [
+            deployed("run", "2026-06-10T10:00:00Z", json!({"url": run})),
+            deployed("trick", "2026-06-10T11:00:00Z", json!({"url": "javascript:alert(1)"})),
+            deployed("plain", "2026-06-10T12:00:00Z", json!({})),
+            incident("down", "2026-06-11T09:00:00Z", json!({"url": "http://status.example/down"})),
+        ],
+    )
+    .await;
+    let rows = async |metric: &str| {
+        let answer = browse(&app, &format!("/facts?metric={metric}&days=7")).await;
+        after(page(&answer, 200), "<tbody>", "</tbody>").to_owned()
+    };
+    let deployments = rows("deployment_frequency").await;
+    assert_eq!(links(&deployments).len(), 1, "{deployments}");
+    assert!(
+        deployments.contains("https://ci.example/run/7?a=1") && !deployments.contains("\"><script>"),
+        "{deployments}"
+    );
+    assert!(deployments.contains("rel=\"noopener noreferrer\">run</a>"), "{deployments}");
+    assert_eq!(links(&rows("incidents").await), ["http://status.example/down"]);
 }
 
 async fn facts_of_no_metric_are_refused(engine: Engine) {
