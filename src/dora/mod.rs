@@ -7,7 +7,7 @@ pub mod explain;
 mod facts;
 pub mod index;
 pub mod keys;
-mod measure;
+pub mod measure;
 #[cfg(test)]
 mod naive_tests;
 mod quick_check;

@@ -1,9 +1,12 @@
-//! The keys over time. Each is a table; where scripts run, they draw it.
+//! The keys over time, between their natural limits. Each is a table; where scripts run, they draw it.
 
-use super::cards::Key;
 use super::filters::Filters;
-use super::text::{Figure, part, tick};
-use crate::report::Report;
+use super::shown;
+use super::text::{Figure, count, part, short, tick};
+use super::trend::Change;
+use crate::dora::explain::Metric;
+use crate::dora::measure::Measured;
+use crate::dora::trend::{Limits, Point, Rule, Trend, Window};
 
 #[derive(Debug)]
 pub struct Chart {
@@ -14,45 +17,91 @@ pub struct Chart {
     /// `count`, `seconds` or `share`
     pub unit: &'static str,
     pub column: &'static str,
-    pub points: Vec<Point>,
+    pub limits: Option<Drawn>,
+    pub change: Change,
+    pub rows: Vec<Row>,
+}
+
+/// The limits, which are the same for all points.
+#[derive(Debug)]
+pub struct Drawn {
+    pub centre: Figure,
+    pub lower: Figure,
+    pub upper: Figure,
+    pub from: &'static str,
 }
 
 #[derive(Debug)]
-pub struct Point {
+pub struct Row {
     /// As short as an axis needs it.
     pub tick: String,
     pub label: String,
     /// `None`: nothing happened that it could be made of.
     pub figure: Option<Figure>,
-    pub n: u64,
+    pub n: String,
+    /// Not judged: the window cuts it, or it is still running.
+    pub partial: bool,
+    /// Empty: none.
+    pub signals: String,
     pub facts: String,
 }
 
-pub fn charts(filters: &Filters, report: &Report) -> Vec<Chart> {
-    Key::ALL.into_iter().map(|key| chart(key, filters, report)).collect()
+pub fn charts(filters: &Filters, trends: &[(Metric, Trend)]) -> Vec<Chart> {
+    trends.iter().map(|(metric, trend)| chart(*metric, filters, trend)).collect()
 }
 
-fn chart(key: Key, filters: &Filters, report: &Report) -> Chart {
-    let metric = key.metric().name();
-    let parts = report.calendar.buckets.iter().zip(&report.all.series);
-    let points = parts.map(|(bucket, keys)| {
-        let measured = key.measured(keys);
-        let figure = match key {
-            Key::Frequency => Some(Figure::count(measured.n)),
-            _ => measured.value.map(|(_, figure)| figure),
-        };
-        Point {
-            tick: tick(filters.shown(bucket.start), filters.interval()),
-            label: part(filters.shown(bucket.start), filters.shown(bucket.end), filters.interval()),
-            figure,
-            n: measured.n,
-            facts: filters.link_to_facts(metric, bucket.start, bucket.end),
-        }
-    });
-    let (name, shape, unit, column) = match key {
-        Key::Frequency => ("Deployments", "bars", "count", "Deployments"),
-        Key::LeadTime | Key::RecoveryTime => (key.name(), "line", "seconds", "Median"),
-        Key::FailureRate | Key::ReworkRate => (key.name(), "line", "share", "Share"),
+fn chart(metric: Metric, filters: &Filters, trend: &Trend) -> Chart {
+    let (shape, unit, column) = match metric.measured() {
+        Measured::PerDay | Measured::StartedPerDay => ("bars", "count", "A day"),
+        Measured::Median => ("line", "seconds", "Median"),
+        Measured::Ratio => ("line", "share", "Share"),
     };
-    Chart { name, metric, shape, unit, column, points: points.collect() }
+    let of_this = trend.points.iter().filter(|point| point.window == Window::This);
+    Chart {
+        name: shown::name(metric),
+        metric: metric.name(),
+        shape,
+        unit,
+        column,
+        limits: trend.limits.map(|(limits, from)| Drawn::new(metric, limits, from)),
+        change: Change::new(metric, trend),
+        rows: of_this.map(|point| row(metric, filters, point)).collect(),
+    }
+}
+
+impl Drawn {
+    fn new(metric: Metric, limits: Limits, from: Window) -> Self {
+        let from = match from {
+            Window::Before => "the window before",
+            Window::This => "this window",
+        };
+        let [centre, lower, upper] = [limits.centre, limits.lower, limits.upper].map(|value| figure(metric, value));
+        Self { centre, lower, upper, from }
+    }
+}
+
+fn row(metric: Metric, filters: &Filters, point: &Point) -> Row {
+    let (start, interval) = (filters.shown(point.bucket.start), filters.interval());
+    Row {
+        tick: tick(start, interval),
+        label: part(start, interval, point.whole),
+        figure: point.measure.value.map(|value| figure(metric, value)),
+        n: count(point.measure.n),
+        partial: !point.whole,
+        signals: point.signals.iter().map(|rule| words(*rule)).collect::<Vec<_>>().join(", "),
+        facts: filters.link_to_facts(metric.name(), point.bucket.start, point.bucket.end),
+    }
+}
+
+/// Its name at the API, as words.
+fn words(rule: Rule) -> String {
+    rule.name().replace('_', " ")
+}
+
+/// In one unit, to be compared with those above and below.
+fn figure(metric: Metric, value: f64) -> Figure {
+    match metric.measured() {
+        Measured::PerDay | Measured::StartedPerDay => Figure { value: value.to_string(), text: short(value) },
+        Measured::Median | Measured::Ratio => shown::figure(metric, value),
+    }
 }

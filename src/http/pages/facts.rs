@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::filters::Filters;
+use super::shown;
 use super::text::{Figure, count, moment, web_address};
 use super::visitor::Visitor;
 use super::{Frame, html};
@@ -22,7 +23,7 @@ const LINES: u16 = 100;
 #[template(path = "facts.html", config = "src/http/pages/askama.toml")]
 struct FactsPage {
     frame: Frame,
-    name: String,
+    name: &'static str,
     window: String,
     scope: String,
     formula: &'static str,
@@ -80,7 +81,7 @@ pub async fn get_facts(visitor: Visitor, State(state): State<AppState>, mut quer
     });
     html(&FactsPage {
         frame: Frame::new(visitor.by_session),
-        name: name(metric),
+        name: shown::name(metric),
         window: filters.window(),
         scope: filters.scope(),
         formula: metric.formula(),
@@ -108,13 +109,6 @@ fn row(line: Line, filters: &Filters) -> Row {
         detail: line.detail,
         value: line.value.map(|micros| Figure::seconds(seconds(micros))),
     }
-}
-
-/// The name of the block as words.
-fn name(metric: Metric) -> String {
-    let words = metric.name().replace('_', " ");
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 fn boolean(text: &str) -> Result<bool, String> {

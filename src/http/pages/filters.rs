@@ -21,6 +21,8 @@ pub struct Filters {
     pub question: Question,
     /// `None`: from one time to another.
     pub days: Option<u16>,
+    /// As asked for: the window ends now at the latest.
+    to: Timestamp,
     has_from: bool,
     has_to: bool,
     has_environment: bool,
@@ -58,7 +60,10 @@ impl Filters {
         if let Some(days) = days {
             question.span.from = question.span.zone.days_before(question.span.to, days.into());
         }
-        Ok(Self { question, days, has_from, has_to, has_environment })
+        // what has not happened yet is not less than what has
+        let to = question.span.to;
+        question.span.to = to.min(state.clock.now()).max(question.span.from);
+        Ok(Self { question, days, to, has_from, has_to, has_environment })
     }
 
     pub fn zone(&self) -> Zone {
@@ -108,7 +113,7 @@ impl Filters {
     pub fn edges(&self) -> [String; 2] {
         let span = self.question.span;
         let edge = |given: bool, at| if given { self.edge(at) } else { String::new() };
-        [edge(self.has_from, span.from), edge(self.has_to, span.to)]
+        [edge(self.has_from, span.from), edge(self.has_to, self.to)]
     }
 
     /// A date where it is one, as the API reads it.

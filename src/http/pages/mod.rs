@@ -8,6 +8,7 @@ mod facts;
 mod filters;
 mod incidents;
 mod overview;
+mod shown;
 mod sign_in;
 mod start;
 mod tables;

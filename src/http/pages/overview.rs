@@ -85,22 +85,24 @@ async fn page(state: &AppState, headers: &HeaderMap, visitor: &Visitor, mut quer
     }
     let ask = |question: Question| async move { Ok::<Report, Problem>(state.answers.answer(&question).await?) };
     let grouped = |by| Question { group_by: Some(by), ..filters.question.clone() };
-    let (labels, series, before, projects, teams, incidents) = tokio::try_join!(
+    let in_parts = Question { interval: Some(filters.interval()), ..filters.question.clone() };
+    let (labels, this, before, projects, teams, incidents) = tokio::try_join!(
         async { Ok(state.store.labels().await?) },
-        ask(Question { interval: Some(filters.interval()), ..filters.question.clone() }),
-        trend::before(state, &filters.question),
+        ask(in_parts.clone()),
+        ask(trend::before(&in_parts)),
         ask(grouped(GroupBy::Project)),
         ask(grouped(GroupBy::Team)),
         incidents::open(state, &filters),
     )?;
+    let trends = trend::trends(filters.interval(), &before, &this);
     let wants_all = |id: &str| all.iter().any(|asked| asked == id);
     html(&OverviewPage {
         frame,
         window: filters.window(),
         scope: filters.scope(),
         before: filters.before(),
-        cards: cards(&filters, &series.all.total, &before),
-        charts: charts(&filters, &series),
+        cards: cards(&filters, &this.all.total, &trends),
+        charts: charts(&filters, &trends),
         incidents,
         tables: vec![
             Table::of_projects(&filters, &projects, wants_all("projects")),

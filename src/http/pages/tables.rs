@@ -1,11 +1,11 @@
 //! Projects and teams beside each other.
 
-use super::cards::Key;
 use super::filters::Filters;
+use super::shown::Shown;
 use super::text::Figure;
-use super::trend::Measured;
 use crate::domain::Name;
 use crate::dora::Answer;
+use crate::dora::benchmark::METRICS;
 use crate::report::Report;
 
 /// As many as can be looked over; the others are a click away.
@@ -27,7 +27,7 @@ pub struct Row {
     /// `None`: what has no team cannot be asked for.
     pub link: Option<String>,
     pub deployments: Figure,
-    pub cells: Vec<Measured>,
+    pub cells: Vec<Shown>,
 }
 
 impl Table {
@@ -54,11 +54,12 @@ impl Table {
         let count = groups.len();
         let more = !all && count > FIRST;
         groups.truncate(if more { FIRST } else { count });
+        let days = report.calendar.length_in_days(report.calendar.whole());
         let row = |(name, answer): &(Option<Name>, Answer)| Row {
             name: name.as_ref().map_or_else(|| "no team".to_owned(), ToString::to_string),
             link: name.as_ref().map(|name| filters.link_to_group(parameter, name.as_str())),
             deployments: Figure::count(deployments(answer)),
-            cells: Key::ALL.iter().map(|key| key.measured(&answer.total)).collect(),
+            cells: METRICS.map(|metric| Shown::new(metric, metric.measure(&answer.total, days))).into(),
         };
         let rows = groups.into_iter().map(row).collect();
         let link = || format!("{}#{id}", filters.link("./", &[("all", id)]));

@@ -1,12 +1,9 @@
 //! Numbers and times as people read them. Pure.
 
-use chrono::{Datelike as _, NaiveDateTime, NaiveTime, Weekday};
+use chrono::NaiveDateTime;
 
 use crate::domain::Prose;
 use crate::dora::Interval;
-
-/// From so many facts on, a median or a share is shown as the answer; with fewer it is shown as "too few to say".
-pub const ENOUGH: u64 = 5;
 
 /// A value and how it is written; the exact value goes along for scripts and for whoever asks for it.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,22 +97,14 @@ pub fn moment(at: NaiveDateTime) -> String {
     at.format("%-d %b %Y, %H:%M").to_string()
 }
 
-/// A part of a window: by its first day, and whether the window cuts it short.
-pub fn part(start: NaiveDateTime, end: NaiveDateTime, interval: Interval) -> String {
-    let edge = |at: NaiveDateTime| {
-        at.time() == NaiveTime::MIN
-            && match interval {
-                Interval::Day => true,
-                Interval::Week => at.weekday() == Weekday::Mon,
-                Interval::Month => at.day() == 1,
-            }
-    };
+/// A part of a window: by its first day, and whether it is a whole one.
+pub fn part(start: NaiveDateTime, interval: Interval, whole: bool) -> String {
     let label = match interval {
         Interval::Day => start.format("%a %-d %b %Y").to_string(),
         Interval::Week => format!("Week of {}", start.format("%-d %b %Y")),
         Interval::Month => start.format("%b %Y").to_string(),
     };
-    if edge(start) && edge(end) { label } else { format!("{label} (part)") }
+    if whole { label } else { format!("{label} (part)") }
 }
 
 /// The same as short as an axis needs it.

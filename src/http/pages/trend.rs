@@ -1,125 +1,116 @@
-//! This window against the one before it, which is as long.
+//! This window beside the one before, as `dora::trend` judges it, in words.
 
-use super::text::{ENOUGH, Figure, count, percent as percent_text, short};
-use crate::domain::Timestamp;
-use crate::dora::Keys;
-use crate::http::AppState;
-use crate::http::error::Problem;
-use crate::report::Question;
+use super::shown::Shown;
+use super::text::{percent, short};
+use crate::dora::benchmark::METRICS;
+use crate::dora::explain::Metric;
+use crate::dora::measure::Measured;
+use crate::dora::trend::{self, Side, Trend, Verdict};
+use crate::dora::{Interval, Span};
+use crate::report::{Question, Report};
 
-/// The answers of the window before.
-pub async fn before(state: &AppState, question: &Question) -> Result<Keys, Problem> {
-    let mut earlier = question.clone();
-    let length = question.span.to.micros_since(question.span.from);
-    earlier.span.to = question.span.from;
-    earlier.span.from = Timestamp::from_micros(question.span.from.micros() - length).unwrap_or(Timestamp::EPOCH);
-    earlier.interval = None;
-    earlier.group_by = None;
-    Ok(state.answers.answer(&earlier).await?.all.total)
+/// The same question about the window before.
+pub fn before(question: &Question) -> Question {
+    // where there is none before 1970, an empty one has nothing to say
+    let none = Span { to: question.span.from, ..question.span };
+    Question { span: question.span.before().unwrap_or(none), ..question.clone() }
 }
 
-/// A number of one window, and how many facts it is made of.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Measured {
-    /// `None`: it cannot be known.
-    pub value: Option<(f64, Figure)>,
-    pub n: u64,
-    /// Of a share: where it may as well be, in 95 of 100 cases.
-    pub interval: Option<[f64; 2]>,
-    /// A count is exact however small; a median or a share of a few facts is not worth much.
-    pub exact: bool,
+pub fn trends(interval: Interval, before: &Report, this: &Report) -> Vec<(Metric, Trend)> {
+    METRICS.map(|metric| (metric, trend::trend(metric, interval, of(before), of(this)))).into()
 }
 
-impl Measured {
-    pub fn n_text(&self) -> String {
-        count(self.n)
-    }
-
-    /// What may be shown as the answer.
-    pub fn answer(&self) -> Option<&(f64, Figure)> {
-        self.value.as_ref().filter(|_| self.exact || self.n >= ENOUGH)
-    }
+fn of(Report { calendar, all, .. }: &Report) -> Side<'_> {
+    Side { calendar, answer: all }
 }
-
-/// A smaller change of a frequency or a duration is called none.
-const NOTICEABLE_PERCENT: f64 = 10.0;
 
 /// What became of a number.
-#[derive(Debug, PartialEq)]
-pub struct Trend {
-    /// Where the number went.
+#[derive(Debug)]
+pub struct Change {
+    /// Where the signals point.
     pub arrow: char,
-    /// For example `12 % more`.
-    pub change: String,
-    /// Whether that is good; `None`: it is the same.
+    pub verdict: &'static str,
+    /// Whether that is good; `None`: it is neither.
     pub good: Option<bool>,
-    pub was: Figure,
-    pub was_n: u64,
+    /// For example `12 % more`; empty when one of the two windows has too little to say.
+    pub size: String,
+    pub before: Shown,
+    pub reason: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Better {
-    More,
-    Less,
+impl Change {
+    pub fn new(metric: Metric, trend: &Trend) -> Self {
+        let upwards = trend.better.map(|better| better == metric.more_is_better());
+        let (arrow, verdict) = match (trend.verdict, trend.better, upwards) {
+            (Verdict::Signal, Some(true), Some(true)) => ('↑', "Signal, better"),
+            (Verdict::Signal, Some(true), _) => ('↓', "Signal, better"),
+            (Verdict::Signal, Some(false), Some(true)) => ('↑', "Signal, worse"),
+            (Verdict::Signal, Some(false), _) => ('↓', "Signal, worse"),
+            (Verdict::Signal, None, _) => ('↕', "Signal"),
+            (Verdict::Noise, ..) => ('≈', "Noise"),
+            (Verdict::NotEnoughData, ..) => ('–', "Not enough data"),
+        };
+        Self {
+            arrow,
+            verdict,
+            good: trend.better.filter(|_| trend.verdict == Verdict::Signal),
+            size: size(metric, trend).unwrap_or_default(),
+            before: Shown::new(metric, trend.before),
+            reason: trend.reason.clone(),
+        }
+    }
 }
 
-/// `None`: one of the two windows has too little to say. A share has changed when it was not, before, where it may
-/// as well be now.
-pub fn compare(now: &Measured, before: &Measured, better: Better) -> Option<Trend> {
-    let ((value, _), (then, was)) = (now.answer()?, before.answer()?);
-    let difference = value - then;
-    let percent = difference.abs() / then * 100.0;
-    let same = match now.interval {
-        Some([low, high]) => (low..=high).contains(then),
-        None if difference == 0.0 => true,
-        // from nothing there is no percentage
-        None if !percent.is_finite() => return None,
-        None => percent < NOTICEABLE_PERCENT,
+fn size(metric: Metric, trend: &Trend) -> Option<String> {
+    let difference = trend.difference?;
+    let size = match metric.measured() {
+        // in points, because "50 % more" of 2 % frightens without need
+        Measured::Ratio => format!("{} points", percent(difference.abs())),
+        Measured::PerDay | Measured::StartedPerDay | Measured::Median => {
+            format!("{} %", short((trend.relative_difference?.abs() * 100.0).round()))
+        }
     };
-    let (arrow, word, good) = if difference > 0.0 {
-        ('↑', "more", better == Better::More)
-    } else {
-        ('↓', "less", better == Better::Less)
-    };
-    // in points, because "50 % more" of 2 % frightens without need
-    let size = match now.interval {
-        Some(_) => format!("{} points", percent_text(difference.abs())),
-        None => format!("{} %", short(percent.round())),
-    };
-    let trend = Trend { arrow, change: format!("{size} {word}"), good: Some(good), was: was.clone(), was_n: before.n };
-    Some(if same { Trend { arrow: '→', change: "No clear change".to_owned(), good: None, ..trend } } else { trend })
+    Some(format!("{size} {}", if difference < 0.0 { "less" } else { "more" }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dora::Measure;
 
-    fn share(ratio: f64, n: u64) -> Measured {
-        let interval = Some([ratio - 0.02, ratio + 0.02]);
-        Measured { value: Some((ratio, Figure::share(ratio))), n, interval, exact: false }
+    fn change(metric: Metric, (before, this): (f64, f64), verdict: Verdict, better: Option<bool>) -> Change {
+        let measure = |value| Measure { n: 40, value: Some(value), enough: true };
+        let difference = Some(this - before);
+        let relative_difference = difference.filter(|_| before > 0.0).map(|difference| difference / before);
+        let (this, before, reason) = (measure(this), measure(before), String::new());
+        let (limits, points) = (None, Vec::new());
+        let trend = Trend { this, before, difference, relative_difference, verdict, better, reason, limits, points };
+        Change::new(metric, &trend)
     }
 
     #[test]
-    fn a_trend_needs_enough_on_both_sides_and_a_change_that_is_clear() {
-        let less = |now, before| compare(&now, &before, Better::Less);
-        let trend = less(share(0.1, 50), share(0.125, 40)).unwrap();
-        assert_eq!((trend.change.as_str(), trend.good, trend.was_n), ("2.5 points less", Some(true), 40));
-        assert_eq!(less(share(0.2, 50), share(0.125, 40)).unwrap().good, Some(false));
-        assert_eq!(less(share(0.1, 50), share(0.119, 40)).unwrap().change, "No clear change");
-        assert_eq!(less(share(0.1, 4), share(0.125, 40)), None);
-        assert_eq!(less(share(0.1, 50), share(0.125, 4)), None);
+    fn the_arrow_points_where_the_signals_do_and_the_colour_says_whether_that_is_good() {
+        use Metric::{DeploymentFrequency, LeadTimeForChanges};
+        for (metric, better, arrow, word) in [
+            (DeploymentFrequency, Some(true), '↑', "Signal, better"),
+            (DeploymentFrequency, Some(false), '↓', "Signal, worse"),
+            (LeadTimeForChanges, Some(true), '↓', "Signal, better"),
+            (LeadTimeForChanges, Some(false), '↑', "Signal, worse"),
+            (LeadTimeForChanges, None, '↕', "Signal"),
+        ] {
+            let change = change(metric, (2.0, 3.0), Verdict::Signal, better);
+            assert_eq!((change.arrow, change.verdict, change.good), (arrow, word, better));
+        }
+        let noise = change(LeadTimeForChanges, (2.0, 3.0), Verdict::Noise, None);
+        assert_eq!((noise.verdict, noise.good), ("Noise", None));
     }
 
     #[test]
-    fn a_count_is_compared_however_small_but_not_with_nothing() {
-        let count = |n: u64, value: f64| {
-            let value = Some((value, Figure::count(n)));
-            Measured { value, n, interval: None, exact: true }
-        };
-        let more = |now, before| compare(&now, &before, Better::More);
-        assert_eq!(more(count(3, 3.0), count(0, 0.0)), None);
-        assert_eq!(more(count(0, 0.0), count(0, 0.0)).unwrap().change, "No clear change");
-        assert_eq!(more(count(3, 3.0), count(2, 2.0)).unwrap().change, "50 % more");
-        assert_eq!(more(count(21, 21.0), count(20, 20.0)).unwrap().change, "No clear change");
+    fn shares_differ_by_points_and_others_by_a_part_of_what_they_were() {
+        let size = |metric, values| change(metric, values, Verdict::Noise, None).size;
+        assert_eq!(size(Metric::ChangeFailureRate, (0.125, 0.1)), "2.5 points less");
+        assert_eq!(size(Metric::ChangeFailureRate, (0.0, 0.1)), "10 points more");
+        assert_eq!(size(Metric::LeadTimeForChanges, (200.0, 250.0)), "25 % more");
+        assert_eq!(size(Metric::DeploymentFrequency, (0.0, 3.0)), "", "from nothing there is no percentage");
     }
 }

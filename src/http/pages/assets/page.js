@@ -21,10 +21,13 @@ document.documentElement.classList.add("scripted");
     return rows.map((row) => {
       const data = row.querySelector("data");
       const cells = [...row.querySelectorAll("td")].map((cell) => cell.textContent.trim());
+      const [text, n, signal] = cells;
       return {
         tick: row.dataset.tick,
         value: data ? Number(data.value) : null,
-        text: `${row.querySelector("th").textContent.trim()}: ${cells[0]}${cells[1] ? `, n = ${cells[1]}` : ""}`,
+        part: "part" in row.dataset,
+        signal: "signal" in row.dataset,
+        text: `${row.querySelector("th").textContent.trim()}: ${text}, n = ${n}${signal ? `, ${signal}` : ""}`,
         link: row.querySelector("a").href,
       };
     });
@@ -36,25 +39,49 @@ document.documentElement.classList.add("scripted");
 
   function draw(figure, plot, at, points) {
     const { unit, shape } = figure.dataset;
-    const values = points.map((point) => point.value);
+    const [centre, lower, upper] = ["centre", "lower", "upper"].map((name) => Number(figure.dataset[name] ?? NaN));
     // parts are counted, not measured: months are as wide as each other, and no clock change leaves a gap
     const index = points.map((_, i) => i);
-    const most = Math.max(0, ...values.filter((value) => value !== null));
+    const only = (wanted) => points.map((point) => (wanted(point) ? point.value : null));
+    const level = (value) => points.map(() => value);
+    // by its first hour a day may look very busy: such a rate is cut off, and the others are not made small for it
+    const whole = points.filter((point) => !point.part);
+    const leading = shape === "bars" && whole.some((point) => point.value) ? whole : points;
+    const most = Math.max(0, upper || 0, ...leading.map((point) => point.value ?? 0));
     const font = "12px system-ui, sans-serif";
     const axis = { stroke: colour("--muted"), font, grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
-    const accent = colour("--accent");
+    const [accent, signal, muted, card] = ["--accent", "--signal", "--muted", "--card"].map(colour);
     const y = { ...axis, size: 64, values: (_, ticks) => ticks.map((tick) => axisText(unit, tick)) };
     if (unit === "seconds") y.incrs = STEPS;
-    if (unit === "count") y.incrs = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000];
-    const series = shape === "bars"
-      ? { fill: accent, stroke: accent, width: 0, paths: uPlot.paths.bars({ size: [0.7, 40] }), points: { show: false } }
-      : { stroke: accent, width: 2, points: { show: true, size: 6, fill: accent } };
+    const bars = (fill) => ({ fill, stroke: fill, width: 0, paths: uPlot.paths.bars({ size: [0.7, 40] }), points: { show: false } });
+    const dots = (size, fill, stroke) => ({ paths: () => null, points: { show: true, size, fill, stroke, width: 2 } });
+    const line = { stroke: accent, width: 2, points: { show: false } };
+    const data = [index], series = [{}];
+    const add = (values, look) => { data.push(values); series.push(look); };
+    const plain = (point) => !point.part && !point.signal, isSignal = (point) => point.signal, isPart = (point) => point.part;
+    if (shape === "bars") {
+      add(only(plain), bars(accent));
+      add(only(isSignal), bars(signal));
+      add(only(isSignal), dots(8, signal, signal));
+      add(only(isPart), bars(`${accent}55`));
+    } else {
+      add(only(() => true), line);
+      add(only(plain), dots(6, accent, accent));
+      add(only(isSignal), dots(10, signal, signal));
+      add(only(isPart), dots(7, card, accent));
+    }
+    if (!Number.isNaN(centre)) {
+      const ruler = (dash) => ({ stroke: muted, width: 1.5, dash, points: { show: false } });
+      add(level(centre), ruler([8, 4]));
+      add(level(lower), ruler([2, 4]));
+      add(level(upper), ruler([2, 4]));
+    }
     return new uPlot({
       width: plot.clientWidth,
       height: 200,
-      padding: [8, 8, 0, 0],
+      padding: [8, 20, 0, 0],
       legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false } },
+      cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
       scales: {
         x: { time: false, range: () => [-0.6, points.length - 0.4] },
         y: { range: () => [0, most > 0 ? most * 1.08 : 1] },
@@ -66,7 +93,7 @@ document.documentElement.classList.add("scripted");
         },
         y,
       ],
-      series: [{}, series],
+      series,
       hooks: {
         setCursor: [(chart) => { at.textContent = points[chart.cursor.idx]?.text ?? ""; }],
         ready: [(chart) => chart.over.addEventListener("click", () => {
@@ -74,7 +101,7 @@ document.documentElement.classList.add("scripted");
           if (point) location.href = point.link;
         })],
       },
-    }, [index, values], plot);
+    }, data, plot);
   }
 
   function show(figure) {

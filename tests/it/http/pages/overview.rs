@@ -9,7 +9,9 @@ use crate::http::dora::{deployed, dora, incident, step, tell};
 
 on_each_engine! {
     the_cards_say_what_the_api_says,
+    signal_or_noise_is_what_the_api_says,
     the_charts_say_what_the_api_says,
+    what_has_not_happened_yet_is_not_less,
     filters_stand_in_the_address,
     several_projects_can_be_asked_for,
     projects_and_teams_are_compared,
@@ -18,7 +20,7 @@ on_each_engine! {
     hostile_names_are_only_text,
     a_filter_that_makes_no_sense_is_a_page_that_says_so,
     nothing_yet_shows_how_to_begin,
-    few_facts_are_too_few_to_say,
+    few_facts_are_not_enough_data,
     others_than_browsers_are_led_to_the_documentation,
     what_a_page_loads_is_kept_for_ever,
 }
@@ -45,24 +47,28 @@ async fn a_month(app: &App) {
     .await;
 }
 
+fn card(html: &str, metric: &str) -> String {
+    after(html, &format!("id=\"{metric}\""), "</article>").to_owned()
+}
+
 async fn the_cards_say_what_the_api_says(engine: Engine) {
     let app = engine.app().await;
     a_month(&app).await;
     let answer = browse(&app, "/").await;
     let html = page(&answer, 200);
     let api = dora(&app, "").await;
-    let card = |metric: &str| values(after(html, &format!("id=\"{metric}\""), "</article>"));
     let number = |pointer: &str| api.pointer(pointer).unwrap().as_f64().unwrap();
-    assert_eq!(card("deployment_frequency")[0], number("/deployment_frequency/per_day"));
-    assert_eq!(card("lead_time_for_changes")[0], number("/lead_time_for_changes/median_seconds"));
-    assert_eq!(card("change_failure_rate")[0], number("/change_failure_rate/ratio"));
-    assert_eq!(card("deployment_rework_rate")[0], number("/deployment_rework_rate/ratio"));
-    assert_eq!(*card("change_failure_rate").last().unwrap(), number("/change_failure_rate/deployments"));
-    // one has recovered, which is too few to say
-    assert_eq!(card("failed_deployment_recovery_time"), [number("/failed_deployment_recovery_time/n")]);
-    // and the window before, which is as long
-    let before = dora(&app, "from=2026-04-16T12:00:00Z&to=2026-05-16T12:00:00Z").await;
-    assert_eq!(card("deployment_frequency")[1], before["deployment_frequency"]["per_day"].as_f64().unwrap());
+    let headline = |metric: &str| values(after(&card(html, metric), "class=\"headline\"", "</p>"));
+    let facts = |metric: &str| values(after(&card(html, metric), "class=\"source\"", "</p>"));
+    assert_eq!(headline("deployment_frequency"), [number("/deployment_frequency/per_day")]);
+    assert_eq!(headline("lead_time_for_changes"), [number("/lead_time_for_changes/median_seconds")]);
+    assert_eq!(facts("change_failure_rate"), [number("/change_failure_rate/deployments")]);
+    // twelve deployments make no share, and one that has recovered no median
+    for metric in ["change_failure_rate", "deployment_rework_rate", "failed_deployment_recovery_time"] {
+        assert_eq!(headline(metric), [0.0_f64; 0], "{metric}");
+        assert!(card(html, metric).contains("Not enough data"), "{metric}");
+    }
+    assert_eq!(facts("failed_deployment_recovery_time"), [number("/failed_deployment_recovery_time/n")]);
     // the footer's link asks the API for the same
     let footer = links(after(html, "<footer>", "</footer>"));
     assert_eq!(
@@ -70,6 +76,76 @@ async fn the_cards_say_what_the_api_says(engine: Engine) {
         api["deployment_frequency"]
     );
     assert!(get(&app, &format!("/{}", footer[1])).await.text.starts_with("start,end,deployments"));
+}
+
+const KEYS: [&str; 5] = [
+    "deployment_frequency",
+    "lead_time_for_changes",
+    "change_failure_rate",
+    "failed_deployment_recovery_time",
+    "deployment_rework_rate",
+];
+
+async fn signal_or_noise_is_what_the_api_says(engine: Engine) {
+    let app = engine.app().await;
+    a_month(&app).await;
+    for query in ["from=2026-05-16T12:00:00Z", "days=90", "from=2026-05-20&to=2026-06-03&tz=Europe%2FBerlin"] {
+        let interval = if query == "days=90" { "from=2026-03-17T12:00:00Z&interval=week" } else { "interval=day" };
+        let answer = browse(&app, &format!("/?{query}")).await;
+        let html = page(&answer, 200);
+        for metric in KEYS {
+            let answer =
+                get(&app, &format!("/dora/trend?metric={metric}&{interval}&{}", query.replace("days=90", ""))).await;
+            let api = answer.expect(200);
+            let verdict = match (api["verdict"].as_str().unwrap(), api["better"].as_bool()) {
+                ("signal", Some(true)) => "Signal, better",
+                ("signal", Some(false)) => "Signal, worse",
+                ("signal", None) => "Signal<",
+                ("noise", _) => "Noise",
+                _ => "Not enough data",
+            };
+            let card = card(html, metric);
+            let said = after(&card, "class=\"trend\"", "</p>").to_owned();
+            assert!(
+                said.contains(verdict) && said.contains(api["reason"].as_str().unwrap()),
+                "{metric} {query}: {said}"
+            );
+            let before = values(after(&card, "class=\"before muted\"", "</p>"));
+            let was = api["before"]["value"].as_f64().filter(|_| api["before"]["enough"] == true);
+            assert_eq!(before, Vec::from_iter(was), "{metric} {query}");
+            limits_are_those_of(after(html, &format!("id=\"over-time-{metric}\""), "</figure>"), html, &api);
+        }
+    }
+}
+
+/// The table of a chart, whether scripts run or not: what signals, what is no whole part, and between which limits.
+#[track_caller]
+fn limits_are_those_of(chart: &str, html: &str, api: &Value) {
+    let metric = api["metric"].as_str().unwrap();
+    let points: Vec<_> = api["points"].as_array().unwrap().iter().filter(|point| point["window"] == "this").collect();
+    let rows: Vec<_> = chart.split("<tr data-tick").skip(1).collect();
+    assert_eq!(rows.len(), points.len(), "{metric}");
+    for (row, point) in rows.iter().zip(points) {
+        assert_eq!(row.contains(" data-part"), point["partial"] == true, "{metric}: {row}");
+        assert_eq!(row.contains("(part)"), point["partial"] == true, "{metric}: {row}");
+        let signals = point["signals"].as_array().unwrap();
+        assert_eq!(row.contains(" data-signal"), !signals.is_empty(), "{metric}: {row}");
+        for signal in signals {
+            assert!(row.contains(&signal.as_str().unwrap().replace('_', " ")), "{metric}: {row}");
+        }
+        assert_eq!(values(row), Vec::from_iter(point["value"].as_f64()), "{metric}");
+    }
+    let figure = format!("id=\"over-time-{metric}\"");
+    let opening = html.split(&figure).next().unwrap().rsplit("<figure").next().unwrap();
+    for (name, field) in [("centre", "centre"), ("lower", "lower_limit"), ("upper", "upper_limit")] {
+        let drawn = opening.split(&format!("data-{name}=\"")).nth(1);
+        let drawn = drawn.map(|rest| rest.split('"').next().unwrap().parse::<f64>().unwrap());
+        // read back from JSON, the last bit may differ
+        let off = drawn.zip(api["chart"][field].as_f64()).map(|(drawn, limit)| (drawn - limit).abs());
+        assert!(off.is_none_or(|off| off < 1e-9), "{metric} {name}: {off:?}");
+        assert_eq!(drawn.is_some(), !api["chart"].is_null(), "{metric} {name}");
+    }
+    assert_eq!(chart.contains("Natural limits</th>"), !api["chart"].is_null(), "{metric}");
 }
 
 async fn the_charts_say_what_the_api_says(engine: Engine) {
@@ -88,12 +164,24 @@ async fn the_charts_say_what_the_api_says(engine: Engine) {
         let series = |block: &str, field: &str| -> Vec<f64> {
             parts.iter().filter_map(|part| part[block][field].as_f64()).collect()
         };
-        assert_eq!(chart("deployment_frequency"), series("deployment_frequency", "deployments"), "{query}");
+        assert_eq!(chart("deployment_frequency"), series("deployment_frequency", "per_day"), "{query}");
         assert_eq!(chart("lead_time_for_changes"), series("lead_time_for_changes", "median_seconds"), "{query}");
         assert_eq!(chart("change_failure_rate"), series("change_failure_rate", "ratio"), "{query}");
         let table = after(html, "id=\"over-time-deployment_frequency\"", "</figure>");
         assert_eq!(links(table).len(), parts.len(), "{query}");
     }
+}
+
+async fn what_has_not_happened_yet_is_not_less(engine: Engine) {
+    let app = engine.app().await;
+    a_month(&app).await;
+    let answer = browse(&app, "/?from=2026-06-01&to=2026-12-31").await;
+    let html = page(&answer, 200);
+    assert!(html.contains(r#"name="to" type="date" value="2026-12-31""#), "asked for is asked for: {html}");
+    let chart = after(html, "id=\"over-time-deployment_frequency\"", "</figure>");
+    assert_eq!(chart.matches("<tr data-tick").count(), 15, "up to now: {chart}");
+    // a window that is to come is empty
+    page(&browse(&app, "/?from=2026-07-01&to=2026-07-08").await, 200);
 }
 
 async fn filters_stand_in_the_address(engine: Engine) {
@@ -248,19 +336,21 @@ async fn nothing_yet_shows_how_to_begin(engine: Engine) {
     assert!(!page(&browse(&app, "/").await, 200).contains("em-metrics demo"));
 }
 
-async fn few_facts_are_too_few_to_say(engine: Engine) {
+async fn few_facts_are_not_enough_data(engine: Engine) {
     let app = engine.app().await;
     let told = |n: i32| deployed(&n.to_string(), "2026-06-10T10:00:00Z", json!({}));
-    tell(&app, (0..4).map(told)).await;
-    let card = |html: &str, metric: &str| after(html, &format!("id=\"{metric}\""), "</article>").to_owned();
+    tell(&app, (0..5).map(told)).await;
+    let headline = |html: &str, metric: &str| after(&card(html, metric), "class=\"headline\"", "</p>").to_owned();
     let answer = browse(&app, "/").await;
     let html = page(&answer, 200);
-    assert!(card(html, "lead_time_for_changes").contains("Too few to say"), "{html}");
-    assert!(!card(html, "deployment_frequency").contains("Too few"), "a count is a count");
-    assert!(card(html, "failed_deployment_recovery_time").contains("Nothing to say"), "{html}");
-    tell(&app, [told(4)]).await;
+    assert!(headline(html, "lead_time_for_changes").contains("Not enough data"), "{html}");
+    assert!(!headline(html, "deployment_frequency").contains("Not enough"), "a count is a count");
+    assert!(headline(html, "failed_deployment_recovery_time").contains("Nothing to say"), "{html}");
+    tell(&app, [told(5)]).await;
     let answer = browse(&app, "/").await;
-    assert!(!card(page(&answer, 200), "lead_time_for_changes").contains("Too few to say"));
+    assert!(!headline(page(&answer, 200), "lead_time_for_changes").contains("Not enough"));
+    // as `/dora` says it
+    assert_eq!(dora(&app, "").await["lead_time_for_changes"]["enough"], true);
 }
 
 async fn others_than_browsers_are_led_to_the_documentation(engine: Engine) {
