@@ -1,10 +1,12 @@
-//! The five keys as cards: the number, what it is made of, and whether it has changed.
+//! The five keys as cards: the number, what it is made of, whether it has changed, and how others do.
 
+use super::beside::Beside;
 use super::filters::Filters;
 use super::shown::{self, Shown};
 use super::text::{count, duration, percent, short};
 use super::trend::Change;
 use crate::dora::Keys;
+use crate::dora::benchmark::Benchmark;
 use crate::dora::explain::Metric;
 use crate::dora::keys::{Durations, Share};
 use crate::dora::trend::Trend;
@@ -18,12 +20,14 @@ pub struct Card {
     pub shown: Shown,
     pub detail: String,
     pub change: Change,
+    pub beside: Beside,
     /// The facts behind it.
     pub facts: String,
 }
 
-pub fn cards(filters: &Filters, keys: &Keys, trends: &[(Metric, Trend)]) -> Vec<Card> {
-    let card = |(metric, trend): &(Metric, Trend)| Card {
+/// `trends`: of each of the metrics of the benchmark, in their order.
+pub fn cards(filters: &Filters, keys: &Keys, trends: &[(Metric, Trend)], benchmark: &Benchmark) -> Vec<Card> {
+    let card = |((metric, trend), beside): (&(Metric, Trend), _)| Card {
         name: shown::name(*metric),
         metric: metric.name(),
         about: about(*metric),
@@ -31,9 +35,10 @@ pub fn cards(filters: &Filters, keys: &Keys, trends: &[(Metric, Trend)]) -> Vec<
         shown: Shown::new(*metric, trend.this),
         detail: detail(*metric, keys),
         change: Change::new(*metric, trend),
+        beside: Beside::new(beside),
         facts: filters.link("facts", &[("metric", metric.name())]),
     };
-    trends.iter().map(card).collect()
+    trends.iter().zip(&benchmark.keys).map(card).collect()
 }
 
 fn about(metric: Metric) -> &'static str {

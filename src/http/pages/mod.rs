@@ -2,6 +2,7 @@
 //! asks, so both say the same.
 
 mod assets;
+mod beside;
 mod cards;
 mod charts;
 mod facts;

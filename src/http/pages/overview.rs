@@ -5,6 +5,7 @@ use axum::extract::{OriginalUri, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 
+use super::beside::QuickCheck;
 use super::cards::{Card, cards};
 use super::charts::{Chart, charts};
 use super::filters::{DAYS, Filters, Select};
@@ -13,6 +14,7 @@ use super::tables::Table;
 use super::text::moment;
 use super::visitor::Visitor;
 use super::{Frame, html, shows_html, start, trend};
+use crate::dora::benchmark;
 use crate::http::error::Problem;
 use crate::http::extract::Query;
 use crate::http::{AppState, openapi};
@@ -28,6 +30,9 @@ struct OverviewPage {
     scope: String,
     before: String,
     cards: Vec<Card>,
+    quick_check: QuickCheck,
+    /// Whether the numbers are of several projects, of which the survey does not speak.
+    of_many: bool,
     charts: Vec<Chart>,
     incidents: OpenIncidents,
     tables: Vec<Table>,
@@ -95,13 +100,17 @@ async fn page(state: &AppState, headers: &HeaderMap, visitor: &Visitor, mut quer
         incidents::open(state, &filters),
     )?;
     let trends = trend::trends(filters.interval(), &before, &this);
+    let days = this.calendar.length_in_days(this.calendar.whole());
+    let benchmark = benchmark::benchmark(&this.all.total, days, &state.benchmark);
     let wants_all = |id: &str| all.iter().any(|asked| asked == id);
     html(&OverviewPage {
         frame,
         window: filters.window(),
         scope: filters.scope(),
         before: filters.before(),
-        cards: cards(&filters, &this.all.total, &trends),
+        cards: cards(&filters, &this.all.total, &trends, &benchmark),
+        quick_check: QuickCheck::new(&benchmark, &state.benchmark),
+        of_many: projects.groups.len() > 1,
         charts: charts(&filters, &trends),
         incidents,
         tables: vec![
