@@ -74,7 +74,7 @@ pub struct RefusedLine {
 /// `PATCH`. A fact that is not known is made; of one that is known, what is sent replaces what is stored, as with
 /// `PATCH`. In whatever order: deployments are recorded before the incidents that name them. Sent again, it changes
 /// nothing. `Content-Encoding: gzip` is accepted. A refused line does not hold up the others, unless `atomic=true`;
-/// when all are refused, the answer is 422.
+/// when all are refused, the answer is 422. After a 503 the first lines may be recorded: send all of it again.
 #[utoipa::path(post, path = "/import", tag = "import and export", params(ImportParams),
     request_body(content = String, content_type = "application/x-ndjson",
         example = r#"{"kind": "deployment", "project_id": "shop", "id": "1", "first_commit_at": "2026-01-31T12:00:00Z", "deployed_at": "2026-01-31T15:00:00Z"}"#),
@@ -177,7 +177,7 @@ impl Import<'_> {
                 (number, Command { actor: self.identity.name.clone(), received_at: self.now, action })
             })
             .unzip();
-        let outcomes = self.state.ingest.many(commands, mode).await?;
+        let outcomes = self.state.ingest.many(commands, mode).await.map_err(|error| self.broken_off(error))?;
         for (line, outcome) in numbers.into_iter().zip(outcomes) {
             match outcome {
                 Ok(Effect::Created) => self.report.created += 1,
@@ -187,6 +187,17 @@ impl Import<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Of an import in parts the first may be on disk: nobody may be told that nothing is.
+    fn broken_off(&self, error: ingest::Error) -> Problem {
+        let is_first = self.report.created + self.report.changed + self.report.unchanged == 0;
+        match error {
+            ingest::Error::Overloaded | ingest::Error::Unavailable if !is_first => Problem::unavailable(
+                "the first lines are recorded, the rest is not; send it again, what is recorded does not count twice",
+            ),
+            error => error.into(),
+        }
     }
 
     /// A line without a trace, and all that is wrong with it.
