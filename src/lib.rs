@@ -6,6 +6,7 @@
 //! | 0 | [`benchmarks`] | figures that others have published, with their source |
 //! | 1 | [`metrics`] | the catalogue of instruments and what moves them, pure |
 //! | 1 | [`dora`] | answers: exact numbers for a window, pure |
+//! | 1 | [`webhooks`] | what other tools send, read: signatures and events, pure |
 //! | 2 | [`config`] | defaults < file < environment |
 //! | 3 | [`storage`] | facts, journal, series totals in `SQLite` or `PostgreSQL` |
 //! | 3 | [`telemetry`] | our own logs, traces and metrics |
@@ -31,6 +32,7 @@ pub mod metrics;
 pub mod report;
 pub mod storage;
 pub mod telemetry;
+pub mod webhooks;
 
 /// The version of this build.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

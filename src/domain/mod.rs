@@ -1,15 +1,18 @@
 //! What happened to a deployment or an incident: values and transitions.
 //! Pure: no I/O, no async, no clock of its own.
 
+pub mod change;
 pub mod correction;
 pub mod deployment;
 pub mod incident;
 pub mod names;
 pub mod refusal;
 mod rules;
+pub mod seen;
 pub mod teams;
 pub mod time;
 
+pub use change::{Commit, Known, PullRequest, Push, Ticket, TicketStatus};
 pub use deployment::Deployment;
 pub use incident::Incident;
 pub use names::{Name, Prose};

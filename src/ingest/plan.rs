@@ -160,6 +160,12 @@ impl Working {
         let mut after = deployment::apply(before.as_ref(), action, context)?;
         if before.as_ref() != Some(&after) {
             self.count(metrics::deployments::observe(&mut after), context.now);
+            if let deployment::Change::Sighted(sighting) = &action.change
+                && let Some(mut overtaken) = deployment::overtaken(&after, sighting)
+            {
+                self.count(metrics::deployments::observe(&mut overtaken), context.now);
+                after.counted = overtaken.counted;
+            }
             let told = before.as_ref().and_then(seen_deployed_at);
             self.record(command, action.kind(), before.clone().map(Fact::Deployment), Fact::Deployment(after.clone()));
             self.store_deployment(after.clone());
@@ -193,6 +199,12 @@ impl Working {
         let mut after = incident::apply(before.as_ref(), &id, action, linked.as_ref(), context)?;
         if before.as_ref() != Some(&after) {
             self.count(metrics::incidents::observe(&mut after, linked.as_ref()), context.now);
+            if let incident::Change::Sighted(sighting) = &action.change
+                && let Some(mut overtaken) = incident::overtaken(&after, sighting)
+            {
+                self.count(metrics::incidents::observe(&mut overtaken, linked.as_ref()), context.now);
+                after.counted = overtaken.counted;
+            }
             self.record(command, action.kind(), before.clone().map(Fact::Incident), Fact::Incident(after.clone()));
             let counted_for = |fact: &Incident| fact.counts_for().cloned();
             let (was, is) = (before.as_ref().and_then(counted_for), counted_for(&after));

@@ -55,6 +55,7 @@ mod tests {
     fn bare() -> Deployment {
         let name = |text| Name::parse(text).unwrap();
         Deployment {
+            first_commit_from: None,
             id: name("1"),
             project_id: name("shop"),
             team_id: None,
@@ -77,6 +78,7 @@ mod tests {
             created_at: at(9000),
             updated_at: at(9000),
             deleted_at: None,
+            seen: None,
         }
     }
 
@@ -99,6 +101,7 @@ mod tests {
             created_at,
             updated_at: created_at,
             deleted_at: None,
+            seen: None,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::engine::{Column, Column::Boolean, Column::Integer, Column::Text, Texts, names};
+use super::engine::{Column, Column::Boolean, Column::Integer, Column::Json, Column::Text, Texts, names};
 use super::{Error, Key, Store, Tx};
 use crate::domain::{Deployment, Name};
 
@@ -15,6 +15,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Text("environment"),
     Text("status"),
     Integer("first_commit_at"),
+    Text("first_commit_from"),
     Integer("deploy_start_at"),
     Integer("deployed_at"),
     Integer("failed_at"),
@@ -30,6 +31,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Integer("created_at"),
     Integer("updated_at"),
     Integer("deleted_at"),
+    Json("seen"),
 ];
 
 static SELECT_BY_KEY: LazyLock<Texts> =

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use super::engine::{Column, Column::Integer, Column::Text, Texts, names};
+use super::engine::{Column, Column::Integer, Column::Json, Column::Text, Texts, names};
 use super::{Error, Key, Store, Tx};
 use crate::domain::{Deployment, Incident, Name};
 
@@ -25,6 +25,7 @@ pub(super) const COLUMNS: &[Column] = &[
     Integer("created_at"),
     Integer("updated_at"),
     Integer("deleted_at"),
+    Json("seen"),
 ];
 
 static SELECT_BY_KEY: LazyLock<Texts> =

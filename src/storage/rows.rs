@@ -5,9 +5,9 @@ use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Database, Decode, Encode, FromRow, Row, Type};
 
-use crate::domain::deployment::Status;
+use crate::domain::deployment::{FirstCommitFrom, Status};
 use crate::domain::names::Text;
-use crate::domain::{Deployment, Incident, Marks, Timestamp};
+use crate::domain::{Deployment, Incident, Marks, Timestamp, deployment, incident};
 
 macro_rules! column_type {
     ([$($generics:tt)*] $type:ty as $raw:ty, decode |$in:ident| $decode:expr, encode |$out:ident| $encode:expr) => {
@@ -46,6 +46,15 @@ column_type!([] Marks as i64,
 column_type!([] Status as String,
     decode |text| Ok(serde_json::from_value(text.into())?),
     encode |status| serde_json::to_value(status)?.as_str().unwrap_or_default().to_owned());
+column_type!([] FirstCommitFrom as String,
+    decode |text| Ok(serde_json::from_value(text.into())?),
+    encode |from| serde_json::to_value(from)?.as_str().unwrap_or_default().to_owned());
+column_type!([] deployment::Seen as String,
+    decode |json| Ok(serde_json::from_str(&json)?),
+    encode |seen| serde_json::to_string(seen)?);
+column_type!([] incident::Seen as String,
+    decode |json| Ok(serde_json::from_str(&json)?),
+    encode |seen| serde_json::to_string(seen)?);
 
 macro_rules! from_row {
     ($type:ident { $($field:ident),* $(,)? }) => {
@@ -68,6 +77,7 @@ from_row!(Deployment {
     environment,
     status,
     first_commit_at,
+    first_commit_from,
     deploy_start_at,
     deployed_at,
     failed_at,
@@ -83,6 +93,7 @@ from_row!(Deployment {
     created_at,
     updated_at,
     deleted_at,
+    seen,
 });
 from_row!(Incident {
     project_id,
@@ -101,4 +112,5 @@ from_row!(Incident {
     created_at,
     updated_at,
     deleted_at,
+    seen,
 });

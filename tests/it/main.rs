@@ -23,4 +23,5 @@ mod restart;
 mod series;
 mod upgrade;
 mod views;
+mod webhooks;
 mod wire;

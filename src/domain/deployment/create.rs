@@ -75,7 +75,7 @@ pub fn imported(
     Ok(Deployment { team_id, ..empty(&command.id, project_id, context) })
 }
 
-fn empty(id: &Name, project_id: Name, context: &Context<'_>) -> Deployment {
+pub fn empty(id: &Name, project_id: Name, context: &Context<'_>) -> Deployment {
     Deployment {
         id: id.clone(),
         project_id,
@@ -83,6 +83,7 @@ fn empty(id: &Name, project_id: Name, context: &Context<'_>) -> Deployment {
         environment: context.production.clone(),
         status: Status::Started,
         first_commit_at: None,
+        first_commit_from: None,
         deploy_start_at: None,
         deployed_at: None,
         failed_at: None,
@@ -98,5 +99,6 @@ fn empty(id: &Name, project_id: Name, context: &Context<'_>) -> Deployment {
         created_at: context.now,
         updated_at: context.now,
         deleted_at: None,
+        seen: None,
     }
 }

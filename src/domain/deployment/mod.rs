@@ -1,6 +1,7 @@
 //! A deployment and what may happen to it. Identified by (project, id).
 
 mod create;
+mod sighted;
 mod steps;
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +11,10 @@ use super::rules::{in_order, not_in_the_future, settle};
 use super::time;
 use super::{Context, Marks, Name, Prose, Timestamp, correction};
 use create::{created, imported};
+use sighted::{first_sighted, sight};
 use steps::{deploy, fail, roll_back};
+
+pub use sighted::{Outcome, Seen, Sighting, overtaken};
 
 /// The word for it in refusals and the journal.
 pub const KIND: &str = "deployment";
@@ -37,6 +41,9 @@ pub struct Deployment {
     pub status: Status,
     #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
     pub first_commit_at: Option<Timestamp>,
+    /// How it became known, when nobody sent it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub first_commit_from: Option<FirstCommitFrom>,
     #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
     pub deploy_start_at: Option<Timestamp>,
     #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
@@ -69,6 +76,23 @@ pub struct Deployment {
     /// Set: no answer sees it, and only a restore may touch it.
     #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
     pub deleted_at: Option<Timestamp>,
+    /// What tools have said of it, when they are where it is from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen: Option<Seen>,
+}
+
+/// How the time of the first commit was found; a later one of these is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstCommitFrom {
+    /// The commit that was deployed, for want of better: there may have been earlier ones.
+    HeadCommit,
+    /// A merged pull request and what was pushed to its branch.
+    PullRequest,
+    /// The pushes since the deployment before.
+    Pushes,
+    /// The repository's own comparison with the deployment before.
+    Api,
 }
 
 /// What any command may say about a deployment. What is already known must agree; what is not is filled in.
@@ -107,6 +131,13 @@ pub enum Change {
     Corrected(Box<correction::Deployment>),
     /// The same, and it is made when it is not known.
     Imported(Box<correction::Deployment>),
+    /// A tool says something; made when it is not known.
+    Sighted(Box<Sighting>),
+    /// Somebody has found out when the first of its commits was made.
+    FirstCommit {
+        at: Timestamp,
+        from: FirstCommitFrom,
+    },
     Deleted,
     /// Takes a deletion back.
     Undeleted,
@@ -131,6 +162,8 @@ impl Command {
             Change::RolledBack { .. } => "deployment.rolled_back",
             Change::Corrected(_) => "deployment.corrected",
             Change::Imported(_) => "deployment.imported",
+            Change::Sighted(_) => "deployment.sighted",
+            Change::FirstCommit { .. } => "deployment.first_commit_found",
             Change::Deleted => "deployment.deleted",
             Change::Undeleted => "deployment.undeleted",
         }
@@ -176,6 +209,7 @@ pub fn apply(before: Option<&Deployment>, command: &Command, context: &Context<'
         Some(before) => merged(before, &command.details, context)?,
         None => match &command.change {
             Change::Imported(correction) => imported(command, correction, context)?,
+            Change::Sighted(sighting) => first_sighted(&command.id, command.project_id.as_ref(), sighting, context)?,
             _ => created(command, context)?,
         },
     };
@@ -188,6 +222,8 @@ pub fn apply(before: Option<&Deployment>, command: &Command, context: &Context<'
             roll_back(&mut after, *rolled_back_at, reason.as_ref(), context)?;
         }
         Change::Corrected(correction) | Change::Imported(correction) => correction.apply(&mut after)?,
+        Change::Sighted(sighting) => sight(&mut after, sighting)?,
+        Change::FirstCommit { at, from } => first_commit(&mut after, *at, *from),
         Change::Deleted => after.deleted_at = after.deleted_at.or(Some(context.now)),
         Change::Undeleted => after.deleted_at = None,
     }
@@ -205,13 +241,23 @@ pub fn apply(before: Option<&Deployment>, command: &Command, context: &Context<'
 fn deleted(before: &Deployment, command: &Command) -> Result<Deployment, Refusal> {
     match command.change {
         Change::Deleted | Change::Undeleted => Ok(before.clone()),
-        Change::Start { .. } | Change::Imported(_) | Change::Deployed { create_if_not_exists: true, .. } => {
-            Err(conflict("/id", correction::DELETED))
-        }
+        Change::Start { .. }
+        | Change::Imported(_)
+        | Change::Sighted(_)
+        | Change::Deployed { create_if_not_exists: true, .. } => Err(conflict("/id", correction::DELETED)),
         _ => {
             let hint = Some(correction::DELETED.into());
             Err(Refusal::NotFound { kind: KIND, id: command.id.clone(), hint })
         }
+    }
+}
+
+/// What somebody sent is better than what was found, and what was found in a better way replaces what was not.
+fn first_commit(after: &mut Deployment, at: Timestamp, from: FirstCommitFrom) {
+    let was_sent = after.first_commit_at.is_some() && after.first_commit_from.is_none();
+    let is_possible = after.deployed_at.is_none_or(|deployed| at <= deployed);
+    if !was_sent && is_possible && after.first_commit_from.is_none_or(|known| known <= from) {
+        (after.first_commit_at, after.first_commit_from) = (Some(at), Some(from));
     }
 }
 

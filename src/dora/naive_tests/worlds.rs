@@ -82,6 +82,7 @@ fn deployment(n: usize, ends: Ends, (at, before, kind, other, back): Sketch) -> 
     let (deployed, failed) = (kind % 8 > 1, kind % 8 == 1);
     let rolled_back_at = back.filter(|_| deployed && kind % 5 == 0).map(|after| time(at + after));
     domain::Deployment {
+        first_commit_from: None,
         id: name(&n.to_string()),
         project_id: name(["a", "b", "c"][usize::from(other % 3)]),
         team_id: None,
@@ -108,6 +109,7 @@ fn deployment(n: usize, ends: Ends, (at, before, kind, other, back): Sketch) -> 
         created_at: time(at),
         updated_at: time(at),
         deleted_at: None,
+        seen: None,
     }
 }
 
@@ -142,5 +144,6 @@ fn incident(
         created_at: time(started),
         updated_at: time(started),
         deleted_at: None,
+        seen: None,
     }
 }

@@ -1,5 +1,7 @@
 //! An incident and what may happen to it. Identified by (project, id); may be linked to a deployment.
 
+mod sighted;
+
 use serde::{Deserialize, Serialize};
 
 use super::correction::Edit;
@@ -8,6 +10,9 @@ use super::refusal::{FieldProblem, Findings, Refusal};
 use super::rules::{in_order, not_before, not_in_the_future, same_time, settle};
 use super::time;
 use super::{Context, Marks, Name, Prose, Timestamp, correction};
+use sighted::{first_sighted, sight};
+
+pub use sighted::{Cause, Seen, Sighting, State, overtaken};
 
 pub const KIND: &str = "incident";
 
@@ -44,6 +49,9 @@ pub struct Incident {
     /// Set: no answer sees it, and only a restore may touch it.
     #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
     pub deleted_at: Option<Timestamp>,
+    /// What tools have said of it, when they are where it is from.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub seen: Option<Seen>,
 }
 
 /// What opening an incident says. What is already known must agree; what is not is filled in.
@@ -73,6 +81,8 @@ pub enum Change {
     Corrected(Box<correction::Incident>),
     /// The same, and it is made when it is not known.
     Imported(Box<correction::Incident>),
+    /// A tool says something; made when it is not known.
+    Sighted(Box<Sighting>),
     Deleted,
     /// Takes a deletion back.
     Undeleted,
@@ -96,6 +106,7 @@ impl Command {
             Change::Finished { .. } => "incident.finished",
             Change::Corrected(_) => "incident.corrected",
             Change::Imported(_) => "incident.imported",
+            Change::Sighted(_) => "incident.sighted",
             Change::Deleted => "incident.deleted",
             Change::Undeleted => "incident.undeleted",
         }
@@ -154,6 +165,7 @@ pub fn apply(
 ) -> Result<Incident, Refusal> {
     let mut after = match (&command.change, before) {
         (_, Some(before)) if before.deleted_at.is_some() => deleted(before, command)?,
+        (Change::Sighted(sighting), None) => first_sighted(id, command.project_id.as_ref(), sighting, linked, context)?,
         (Change::Open(opening), before) => opened(before, id, command.project_id.as_ref(), opening, linked, context)?,
         (Change::Imported(correction), None) => imported(id, command.project_id.as_ref(), correction, linked, context)?,
         (_, Some(before)) => before.clone(),
@@ -178,6 +190,7 @@ pub fn apply(
             }
             after.deployment_deployed_at = linked_deployed_at(&after, linked);
         }
+        Change::Sighted(sighting) => sight(&mut after, sighting, context)?,
         Change::Deleted => after.deleted_at = after.deleted_at.or(Some(context.now)),
         Change::Undeleted => {
             after.deleted_at = None;
@@ -274,6 +287,7 @@ fn empty(
         created_at: context.now,
         updated_at: context.now,
         deleted_at: None,
+        seen: None,
     }
 }
 
@@ -291,7 +305,9 @@ fn linked_deployed_at(after: &Incident, linked: Option<&Deployment>) -> Option<T
 fn deleted(before: &Incident, command: &Command) -> Result<Incident, Refusal> {
     match command.change {
         Change::Deleted | Change::Undeleted => Ok(before.clone()),
-        Change::Open(_) | Change::Imported(_) => {
+        // its tool deleted it, and may take that back
+        Change::Sighted(_) if before.seen.as_ref().is_some_and(Seen::is_void) => Ok(before.clone()),
+        Change::Open(_) | Change::Imported(_) | Change::Sighted(_) => {
             Err(Refusal::Conflict(vec![FieldProblem::new("/id", correction::DELETED)]))
         }
         _ => Err(Refusal::NotFound { kind: KIND, id: before.id.clone(), hint: Some(correction::DELETED.into()) }),
