@@ -7,22 +7,66 @@ ALTER TABLE incidents ADD COLUMN seen TEXT;
 
 -- Deliveries as they arrived, until they have become facts and for some time after.
 CREATE TABLE inbox (
-    id           BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    source       TEXT    NOT NULL, -- vendor, or vendor/name
-    delivery     TEXT    NOT NULL, -- the sender's id of it, or a digest of the body
-    event        TEXT    NOT NULL,
-    headers      TEXT    NOT NULL,
-    body         BYTEA   NOT NULL,
-    received_at  BIGINT  NOT NULL,
-    actor        TEXT    NOT NULL,
-    state        TEXT    NOT NULL, -- received, done, ignored, failed
-    reason       TEXT,
-    became       TEXT,             -- the facts that it told of
-    attempts     BIGINT  NOT NULL,
-    due_at       BIGINT            -- when to try next; NULL: nothing is to be done
+    id          BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source      TEXT COLLATE "C" NOT NULL, -- vendor, or vendor/name
+    delivery    TEXT COLLATE "C" NOT NULL, -- the sender's id of it, or a digest of the body
+    event       TEXT COLLATE "C" NOT NULL,
+    headers     TEXT   NOT NULL,
+    body        BYTEA NOT NULL,
+    received_at BIGINT NOT NULL,
+    actor       TEXT COLLATE "C" NOT NULL,
+    state       TEXT COLLATE "C" NOT NULL, -- received, done, ignored, failed
+    reason      TEXT,
+    became      TEXT,            -- the facts that it told of
+    attempts    BIGINT NOT NULL,
+    due_at      BIGINT            -- when to try next; NULL: nothing is to be done
 );
 
 CREATE UNIQUE INDEX inbox_identity ON inbox (source, delivery);
 CREATE INDEX inbox_due ON inbox (due_at, id) WHERE due_at IS NOT NULL;
 CREATE INDEX inbox_of_state ON inbox (state, id);
-CREATE INDEX inbox_received ON inbox (received_at);
+
+-- Who has ever sent, and when last: outlives the deliveries.
+CREATE TABLE webhook_sources (
+    source           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    first_received_at BIGINT NOT NULL,
+    last_received_at BIGINT NOT NULL
+);
+
+-- What leads to deployments.
+CREATE TABLE pushes (
+    repository      TEXT COLLATE "C" NOT NULL,
+    after_sha       TEXT COLLATE "C" NOT NULL,
+    before_sha      TEXT COLLATE "C" NOT NULL, -- '': the branch was new
+    branch          TEXT COLLATE "C",
+    pushed_at       BIGINT NOT NULL,
+    first_commit_at BIGINT,           -- of the commits that it lists
+    is_cut          BIGINT NOT NULL,  -- 1: there are more
+    PRIMARY KEY (repository, after_sha, before_sha)
+);
+
+CREATE TABLE commits (
+    repository   TEXT COLLATE "C" NOT NULL,
+    sha          TEXT COLLATE "C" NOT NULL,
+    committed_at BIGINT NOT NULL,
+    PRIMARY KEY (repository, sha)
+);
+
+-- Pull requests and tickets: what was said of each, and the columns that they are found by.
+CREATE TABLE changes (
+    kind       TEXT COLLATE "C" NOT NULL, -- pull_request, ticket
+    place      TEXT COLLATE "C" NOT NULL, -- the repository, the project
+    id         TEXT COLLATE "C" NOT NULL,
+    known      TEXT   NOT NULL,
+    merge_sha  TEXT COLLATE "C",
+    head_sha   TEXT COLLATE "C",
+    updated_at BIGINT NOT NULL,
+    PRIMARY KEY (kind, place, id)
+);
+
+CREATE INDEX changes_merged ON changes (place, merge_sha) WHERE merge_sha IS NOT NULL;
+CREATE INDEX changes_head ON changes (place, head_sha) WHERE head_sha IS NOT NULL;
+
+-- Deployments that tools have told of, whose first commit may still be found, or found in a better way.
+CREATE INDEX deployments_first_commit_open ON deployments (deployed_at)
+    WHERE seen IS NOT NULL AND (first_commit_at IS NULL OR first_commit_from IN ('head_commit', 'pull_request'));

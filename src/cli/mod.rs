@@ -15,6 +15,7 @@ mod report;
 pub mod serve;
 #[cfg(test)]
 mod tests;
+mod webhook;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -62,6 +63,9 @@ enum Command {
     Export(export::Export),
     /// A week in numbers: what has changed, whether it is more than noise, and the facts behind it
     Report(report::Arguments),
+    /// Tools that send webhooks: which there are, how to set one up, and whether it works
+    #[command(subcommand)]
+    Webhook(webhook::Command),
 }
 
 #[derive(Debug, Default, Args)]
@@ -101,6 +105,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Import(import) => import::run(import).await,
         Command::Export(export) => export::run(export).await,
         Command::Report(arguments) => report::run(arguments).await,
+        Command::Webhook(command) => webhook::run(command).await,
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
 use axum::http::HeaderValue;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::output::say;
@@ -15,6 +17,7 @@ use crate::config::Config;
 use crate::domain::Clock;
 use crate::export::{Push, Totals};
 use crate::http::{self, AppState, Meters, Parts, SignIns};
+use crate::ingest::webhooks::{InboxKeeper, Projector, Sources};
 use crate::ingest::{Settings, Unwritten, Writer};
 use crate::metrics::Labels;
 use crate::report::{Answers, Memory};
@@ -73,8 +76,11 @@ pub struct Service {
     request_timeout: Duration,
     writer: tokio::task::JoinHandle<Result<(), Unwritten>>,
     stop_writer: CancellationToken,
+    projector: tokio::task::JoinHandle<()>,
+    stop_projector: CancellationToken,
     exporter: Option<tokio::task::JoinHandle<()>>,
     keeper: Option<tokio::task::JoinHandle<()>>,
+    inbox_keeper: tokio::task::JoinHandle<()>,
     stop_exporter: CancellationToken,
 }
 
@@ -93,14 +99,22 @@ impl Service {
         let memory = config.storage.index_bytes().map(|bound| Memory::new(store.clone(), bound));
         let answers = Answers::new(store.clone(), memory.clone());
         let (writer, ingest) = Writer::new(store.clone(), settings);
+        let (sources, arrived) = (Arc::new(Sources::new(&config.webhooks)?), Arc::new(Notify::new()));
         let (stop_writer, stop_exporter) = (CancellationToken::new(), CancellationToken::new());
         let writer = tokio::spawn(writer.run(stop_writer.clone().cancelled_owned()));
         let push = Push::new(store.clone(), own.clone(), &config.otel, clock.clone())?;
         let exporter = push.map(|push| tokio::spawn(push.run(stop_exporter.clone())));
+        let stop_projector = CancellationToken::new();
+        let projector = Projector::new(store.clone(), ingest.clone(), sources.clone(), clock.clone(), arrived.clone());
+        let projector = tokio::spawn(projector.run(stop_projector.clone()));
+        let inbox_keeper = InboxKeeper::new(store.clone(), clock.clone(), &config.webhooks);
+        let inbox_keeper = tokio::spawn(inbox_keeper.run(stop_exporter.clone()));
         let meter = own.meter();
         let state = AppState::new(Parts {
             store: store.clone(),
             ingest,
+            sources,
+            arrived,
             answers,
             auth,
             totals: Totals::new(store.clone(), own),
@@ -110,6 +124,7 @@ impl Service {
             public: http::Public::new(&config.public),
             shown_config: config.shown(),
             body_limit: config.server.body_limit_bytes,
+            webhook_limit: config.webhooks.body_limit_bytes,
             import_limit: config.server.import_limit_bytes,
             exports: http::export_slots(),
             max_connections: config.server.max_connections,
@@ -135,8 +150,11 @@ impl Service {
             request_timeout,
             writer,
             stop_writer,
+            projector,
+            stop_projector,
             exporter,
             keeper,
+            inbox_keeper,
             stop_exporter,
         })
     }
@@ -149,6 +167,11 @@ impl Service {
         tokio::pin!(serving);
         let written = tokio::select! {
             () = &mut serving => {
+                // before the writer, which it tells; what it leaves waits in the inbox
+                self.stop_projector.cancel();
+                if let Err(error) = self.projector.await {
+                    tracing::error!(%error, "the reader of deliveries did not end well");
+                }
                 self.stop_writer.cancel();
                 // each of those that wait is answered in the time of a request
                 let limit = self.grace + self.request_timeout;
@@ -179,6 +202,9 @@ impl Service {
             && let Err(error) = keeper.await
         {
             tracing::error!(%error, "the keeper of the index did not end well");
+        }
+        if let Err(error) = self.inbox_keeper.await {
+            tracing::error!(%error, "the keeper of the inbox did not end well");
         }
         if tokio::time::timeout(CLOSING, self.store.close()).await.is_err() {
             tracing::warn!("left the database without a farewell: something was still under way there");

@@ -7,7 +7,8 @@ use figment::value::{Dict, Value};
 
 use super::error::ConfigError;
 use super::load::{Layer, Settings};
-use Kind::{Number, Presence, Secret, Text, Token};
+use super::webhooks;
+use Kind::{Number, Pattern, Presence, Secret, Text, Token};
 
 /// A variable and the key of the file it stands for.
 #[derive(Debug)]
@@ -31,11 +32,13 @@ pub enum Kind {
     Secret,
     /// A secret that becomes the only entry of `auth.tokens`.
     Token,
+    /// Of many names; a secret each.
+    Pattern,
 }
 
 impl Variable {
     pub fn is_secret(&self) -> bool {
-        matches!(self.kind, Kind::Secret | Kind::Token)
+        matches!(self.kind, Kind::Secret | Kind::Token | Kind::Pattern)
     }
 }
 
@@ -84,6 +87,13 @@ pub const VARIABLES: &[Variable] = &[
         Secret,
         "",
         "Basic authentication; the username may be empty",
+    ),
+    row(
+        "EM_METRICS_WEBHOOK_<VENDOR>_SECRET",
+        "webhooks.sources",
+        Pattern,
+        "",
+        "What a tool signs its webhooks with; `<VENDOR>` as `GITHUB`",
     ),
     row("EM_METRICS_LOG", "log.filter", Text, "info", "What is logged, for example `info,sqlx=warn`"),
     row("EM_METRICS_LOG_FORMAT", "log.format", Text, "text", "`text` or `json`"),
@@ -150,12 +160,28 @@ pub const VARIABLES: &[Variable] = &[
 /// One layer per variable that is set, so that an error can name it.
 pub(super) fn layers(env: &BTreeMap<String, String>) -> Result<Vec<Layer>, ConfigError> {
     let mut layers = Vec::new();
-    for variable in VARIABLES.iter().filter(|variable| !variable.key.is_empty()) {
+    for variable in VARIABLES.iter().filter(|variable| !variable.key.is_empty() && variable.kind != Pattern) {
         if let Some((origin, text)) = lookup(variable, env)? {
             layers.push(Layer::new(origin, nested(variable.key, value(variable.kind, text))));
         }
     }
     Ok(layers)
+}
+
+/// The secrets of tools that send: one variable for each vendor, so the table holds the pattern only.
+pub(super) fn webhook_secrets(env: &BTreeMap<String, String>) -> Result<Vec<(String, String)>, ConfigError> {
+    let mut secrets = Vec::new();
+    for (name, text) in env.iter().filter(|(_, text)| !text.is_empty()) {
+        if let Some(vendor) = webhooks::vendor_of(name) {
+            secrets.push((vendor.to_owned(), text.clone()));
+        } else if let Some(vendor) = name.strip_suffix("_FILE").and_then(webhooks::vendor_of) {
+            let origin = format!("{text} (named by {name})");
+            let secret =
+                std::fs::read_to_string(text).map_err(|cause| ConfigError::Unreadable { what: origin, cause })?;
+            secrets.push((vendor.to_owned(), secret.trim_end_matches(['\r', '\n']).to_owned()));
+        }
+    }
+    Ok(secrets)
 }
 
 /// Where the value was found, and the value. An empty variable is as good as none, as it is what
@@ -183,7 +209,7 @@ fn value(kind: Kind, text: String) -> Value {
         Presence => Value::from(true),
         // What is no number stays text: the error then shows it.
         Number => text.trim().parse::<u64>().map_or_else(|_| Value::from(text), Value::from),
-        Text | Secret => Value::from(text),
+        Text | Secret | Pattern => Value::from(text),
         Token => {
             let entry = [("name", "default".to_owned()), ("token", text), ("role", "admin".to_owned())];
             let entry: Dict = entry.into_iter().map(|(key, text)| (key.to_owned(), text.into())).collect();

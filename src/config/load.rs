@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{self, ConfigError, Problem};
 use super::otel_settings::OtelSettings;
-use super::{Auth, Config, Log, Publication, Server, Storage, TeamsSection, env, public, teams};
+use super::{Auth, Config, Log, Publication, Server, Storage, TeamsSection, Webhooks, env, public, teams};
 use crate::benchmarks::{Choice, Unknown};
 use crate::domain::names::Name;
 
@@ -25,6 +25,7 @@ pub(super) struct Settings {
     pub(super) log: Log,
     pub(super) benchmark: Choice,
     pub(super) public: Vec<Publication>,
+    pub(super) webhooks: Webhooks,
     pub(super) teams: TeamsSection,
 }
 
@@ -39,6 +40,7 @@ impl Default for Settings {
             log: Log::default(),
             benchmark: Choice::default(),
             public: Vec::new(),
+            webhooks: Webhooks::default(),
             teams: TeamsSection::default(),
         }
     }
@@ -64,6 +66,7 @@ pub(super) fn load(explicit_file: Option<&Path>, env: &BTreeMap<String, String>)
         figment.get_metadata(value.tag()).map(|source| source.name.to_string())
     };
     let mut settings: Settings = figment.extract().map_err(error::from_figment)?;
+    settings.webhooks.add_secrets(env::webhook_secrets(env)?.into_iter());
     let mut warnings = env::warnings(env, &settings);
     if let (Some(sqlite), Some(postgres)) = (set_by("storage.sqlite_db"), set_by("storage.database_url")) {
         // the file is often a copy of the example, which has every key
@@ -103,6 +106,7 @@ fn checked(settings: Settings) -> Result<Config, Problem> {
     settings.storage.check()?;
     settings.auth.check()?;
     public::check(&settings.public)?;
+    settings.webhooks.check()?;
     teams::check(&settings.teams)?;
     let unknown = |Unknown { field, problem }| Problem::at(&format!("benchmark.{field}"), &problem);
     let benchmark = settings.benchmark.find().map_err(unknown)?;
@@ -116,6 +120,7 @@ fn checked(settings: Settings) -> Result<Config, Problem> {
         log: settings.log,
         benchmark,
         public: settings.public,
+        webhooks: settings.webhooks,
         teams: teams::resolve(&settings.teams),
         warnings: Vec::new(),
         teams_section: settings.teams,

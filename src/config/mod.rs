@@ -18,6 +18,7 @@ mod storage;
 mod teams;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 mod words;
 
 use std::collections::BTreeMap;
@@ -39,6 +40,7 @@ pub use secret::masked_url;
 pub use server::Server;
 pub use storage::Storage;
 pub use teams::TeamsSection;
+pub use webhooks::{Source, Webhooks};
 
 /// The effective configuration, checked.
 #[derive(Debug, Clone)]
@@ -56,6 +58,8 @@ pub struct Config {
     pub benchmark: Peers,
     /// What everybody may see, without signing in.
     pub public: Vec<Publication>,
+    /// Which tools may send, and how they are understood.
+    pub webhooks: Webhooks,
     pub teams: Teams,
     /// Settings that are valid and probably not meant; worth one log line each at the start.
     pub warnings: Vec<String>,
@@ -86,6 +90,7 @@ impl Config {
             "log": self.log,
             "benchmark": self.benchmark,
             "public": self.public,
+            "webhooks": self.webhooks,
             "teams": self.teams_section,
         })
     }

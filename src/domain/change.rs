@@ -210,7 +210,7 @@ impl Known {
 fn replaces(field: &str, known: &Said<Value>, said: &Said<Value>) -> bool {
     let time = |said: &Said<Value>| said.value.as_str().and_then(|text| Timestamp::parse(text).ok());
     if EARLIEST.contains(&field) {
-        return time(said) < time(known);
+        return (time(said), said.at) < (time(known), known.at);
     }
     // of two at one moment, any that needs no order
     (said.at, said.value.to_string()) > (known.at, known.value.to_string())

@@ -89,6 +89,9 @@ impl Deployment {
         let mut findings = Findings::default();
         self.team_id.apply(&mut fact.team_id);
         self.environment.replace("/environment", &mut fact.environment, &mut findings);
+        if self.first_commit_at != Edit::Keep {
+            fact.first_commit_from = None;
+        }
         self.first_commit_at.apply(&mut fact.first_commit_at);
         self.deploy_start_at.apply(&mut fact.deploy_start_at);
         self.deployed_at.apply(&mut fact.deployed_at);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::de::Error as _;
@@ -39,6 +40,20 @@ impl Timestamp {
     /// Microseconds from `earlier` to `self`; negative when `self` is the earlier one.
     pub fn micros_since(self, earlier: Self) -> i64 {
         self.0 - earlier.0
+    }
+
+    /// So much later; the last moment there is, where it would be after that.
+    #[must_use]
+    pub fn later(self, by: Duration) -> Self {
+        let micros = i64::try_from(by.as_micros()).unwrap_or(LAST);
+        Self(self.0.saturating_add(micros).min(LAST))
+    }
+
+    /// So much earlier; the first moment there is, where it would be before that.
+    #[must_use]
+    pub fn earlier(self, by: Duration) -> Self {
+        let micros = i64::try_from(by.as_micros()).unwrap_or(LAST);
+        Self(self.0.saturating_sub(micros).max(0))
     }
 
     /// RFC 3339 with an offset; anything finer than a microsecond is cut off.

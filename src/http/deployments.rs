@@ -11,7 +11,7 @@ use super::access::{Reader, Writer};
 use super::error::Problem;
 use super::extract::{Json, PathId, Query};
 use super::resource::{Base, ListParams, Listing, created, new_id, or_absent, required, seconds, target, the_one};
-use crate::domain::deployment::{Change, Command, Details, KIND, Status};
+use crate::domain::deployment::{Change, Command, Details, FirstCommitFrom, KIND, Status};
 use crate::domain::{Deployment, Name, Prose, Timestamp};
 use crate::ingest::{Accepted, Effect};
 
@@ -40,6 +40,10 @@ pub struct View {
     status: Status,
     #[schema(value_type = Option<String>, format = DateTime)]
     first_commit_at: Option<Timestamp>,
+    /// How `first_commit_at` was found, when nobody sent it: from the `pushes` since the deployment before, the
+    /// `pull_request`, the repository's `api`, or only the `head_commit`.
+    #[schema(value_type = Option<String>)]
+    first_commit_from: Option<FirstCommitFrom>,
     #[schema(value_type = Option<String>, format = DateTime)]
     deploy_start_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -86,6 +90,7 @@ impl View {
             environment: fact.environment,
             status: fact.status,
             first_commit_at: fact.first_commit_at,
+            first_commit_from: fact.first_commit_from,
             deploy_start_at: fact.deploy_start_at,
             deployed_at: fact.deployed_at,
             failed_at: fact.failed_at,

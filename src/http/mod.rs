@@ -10,6 +10,7 @@ mod error;
 mod export;
 mod extract;
 mod import;
+mod inbox;
 mod incidents;
 mod journal;
 mod linger;
@@ -21,6 +22,7 @@ mod resource;
 mod server;
 mod service;
 mod slots;
+mod webhooks;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +39,7 @@ use crate::auth::Authenticator;
 use crate::benchmarks::Peers;
 use crate::domain::{Clock, Name};
 use crate::export::Totals;
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, webhooks::Sources};
 use crate::report::Answers;
 use crate::storage::Store;
 use error::Problem;
@@ -68,6 +70,10 @@ impl std::ops::Deref for AppState {
 pub struct Parts {
     pub store: Store,
     pub ingest: Ingest,
+    /// Who may send webhooks.
+    pub sources: Arc<Sources>,
+    /// Told when a delivery has come in.
+    pub arrived: Arc<tokio::sync::Notify>,
     pub answers: Answers,
     pub auth: Authenticator,
     pub totals: Totals,
@@ -84,6 +90,8 @@ pub struct Parts {
     pub body_limit: usize,
     /// Bytes of an import, as they are sent.
     pub import_limit: usize,
+    /// Bytes of a webhook's delivery.
+    pub webhook_limit: usize,
     pub max_connections: usize,
     pub request_timeout: Duration,
     /// How many more exports may run at once.
@@ -118,6 +126,8 @@ fn routes(state: AppState) -> Router {
         .merge(incidents::router())
         .merge(corrections::router())
         .merge(journal::router())
+        .merge(webhooks::router())
+        .merge(inbox::router())
         .merge(import::router())
         .merge(export::router())
         .merge(dora::router())

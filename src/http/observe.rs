@@ -15,6 +15,7 @@ use opentelemetry::metrics::{Histogram, Meter, UpDownCounter};
 use tracing::Instrument as _;
 
 use super::error::{self, Problem};
+use super::webhooks::SECRET_ROUTES;
 use super::{AppState, pages};
 use crate::export::asks_like_a_scraper;
 use crate::telemetry::{Complaint, Crowd, continue_trace, instruments};
@@ -108,7 +109,8 @@ pub async fn observe(State(state): State<AppState>, request: Request, next: Next
         otel.kind = "server",
         http.request.method = method,
         http.route = route.as_deref(),
-        url.path = request.uri().path(),
+        // some addresses end in a secret
+        url.path = route.as_deref().filter(|route| SECRET_ROUTES.contains(route)).unwrap_or(request.uri().path()),
         request_id = request_id.as_str(),
         http.response.status_code = tracing::field::Empty,
         otel.status_code = tracing::field::Empty,

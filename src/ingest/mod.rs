@@ -8,6 +8,7 @@ mod load;
 mod plan;
 #[cfg(test)]
 mod plan_tests;
+pub mod webhooks;
 mod writer;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub use bulk::{Effect, Mode};
 pub use plan::Rules;
 pub use writer::{Settings, Unwritten, Writer, tell};
 
+use crate::storage::Letter;
 use health::Writable;
 
 /// What somebody wants to have recorded.
@@ -100,7 +102,12 @@ enum Work {
     One { command: Command, answer: oneshot::Sender<Result<Outcome, Error>> },
     /// Has a transaction of its own.
     Many { commands: Vec<Command>, mode: Mode, answer: oneshot::Sender<Result<Vec<Result<Effect, Refusal>>, Error>> },
+    /// Goes into the inbox, with others in one transaction.
+    Letter { letter: Box<Letter>, answer: LetterAnswer },
 }
+
+/// The id that it has been given, or `None` where it had been delivered before.
+type LetterAnswer = oneshot::Sender<Result<Option<i64>, Error>>;
 
 impl Job {
     /// Whether it is to be done: in time, and with somebody who waits for it.
@@ -108,6 +115,7 @@ impl Job {
         let is_closed = match &self.work {
             Work::One { answer, .. } => answer.is_closed(),
             Work::Many { answer, .. } => answer.is_closed(),
+            Work::Letter { answer, .. } => answer.is_closed(),
         };
         self.deadline > now && !is_closed && !self.taken.swap(true, Ordering::AcqRel)
     }
@@ -139,6 +147,13 @@ impl Ingest {
             Outcome::Incident(accepted) => Ok(accepted),
             Outcome::Deployment(..) => unreachable!("a command is answered in kind"),
         }
+    }
+
+    /// Puts a delivery into the inbox; it becomes facts later. `None`: it is there already. On disk when this
+    /// returns `Ok`.
+    pub async fn receive(&self, letter: Letter) -> Result<Option<i64>, Error> {
+        let deadline = tokio::time::Instant::now() + self.patience;
+        self.hand_in(deadline, |answer| Work::Letter { letter: Box::new(letter), answer }).await?
     }
 
     async fn accept(&self, command: Command) -> Result<Outcome, Error> {

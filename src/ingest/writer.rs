@@ -9,9 +9,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::health::Health;
 use super::plan::Rules;
-use super::{Command, Effect, Error, Ingest, Job, Mode, Outcome, Work, load};
+use super::{Command, Effect, Error, Ingest, Job, LetterAnswer, Mode, Outcome, Work, load};
 use crate::domain::{Name, Refusal, teams::Teams};
-use crate::storage::{self, Store, Tx};
+use crate::storage::{self, Letter, Store, Tx};
 use crate::telemetry::instruments;
 
 /// Commands in one transaction at most.
@@ -112,7 +112,7 @@ impl Writer {
 
     async fn process(&mut self, jobs: Vec<Job>) {
         let now = Instant::now();
-        let (mut ones, mut many) = (Vec::with_capacity(jobs.len()), Vec::new());
+        let (mut ones, mut many, mut letters) = (Vec::with_capacity(jobs.len()), Vec::new(), Vec::new());
         for job in jobs {
             let in_time = job.begin(now);
             match job.work {
@@ -120,7 +120,12 @@ impl Writer {
                 Work::One { answer, .. } => self.answer(answer, Err(Error::Overloaded)),
                 Work::Many { commands, mode, answer } if in_time => many.push((commands, mode, answer)),
                 Work::Many { answer, .. } => drop(answer.send(Err(Error::Overloaded))),
+                Work::Letter { letter, answer } if in_time => letters.push((letter, answer)),
+                Work::Letter { answer, .. } => drop(answer.send(Err(Error::Overloaded))),
             }
+        }
+        if !letters.is_empty() {
+            self.deliver(letters, now + self.patience).await;
         }
         if !ones.is_empty() {
             self.together(ones, now + self.patience).await;
@@ -131,6 +136,30 @@ impl Writer {
             let done = self.transact(&commands, mode, Instant::now() + patience).await;
             // whoever has hung up will not read it
             drop(answer.send(done.map(|outcomes| outcomes.into_iter().map(effect).collect())));
+        }
+    }
+
+    /// Deliveries into the inbox, in one transaction.
+    async fn deliver(&mut self, letters: Vec<(Box<Letter>, LetterAnswer)>, deadline: Instant) {
+        let batch: Vec<&Letter> = letters.iter().map(|(letter, _)| &**letter).collect();
+        let done = match within(deadline, self.store.receive(&batch)).await {
+            Ok(ids) => {
+                self.health.works();
+                Ok(ids)
+            }
+            Err(error @ (storage::Error::Refused(_) | storage::Error::Unreadable(_))) => {
+                tracing::error!(%error, reason = error.reason(), "deliveries cannot be stored");
+                Err(Error::Failed)
+            }
+            Err(error) => {
+                self.health.fails(&error);
+                self.next_probe = Instant::now() + PROBES;
+                Err(Error::Unavailable)
+            }
+        };
+        for (place, (_, answer)) in letters.into_iter().enumerate() {
+            // whoever has hung up will send it again
+            drop(answer.send(done.as_ref().map(|ids| ids.get(place).copied().flatten()).map_err(Error::clone)));
         }
     }
 

@@ -4,12 +4,14 @@
 #[macro_use]
 mod engine;
 mod answers;
+mod changes;
 mod deployments;
 mod error;
 mod everything;
 mod export;
 mod follow;
 mod identity;
+mod inbox;
 mod incidents;
 mod journal;
 mod lists;
@@ -25,10 +27,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use answers::{DeploymentRow, GroupBy, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Snapshot};
+pub use changes::PushedTo;
 pub use error::Error;
 pub use everything::{AnyDeployment, AnyIncident};
 pub use export::PAGE;
 pub use follow::{Change, Horizon, Mark};
+pub use inbox::{Claimed, Contents, Heard, InboxFilter, Kept, Letter, Settled, Standing};
 pub use incidents::LinkedIds;
 pub use journal::{Entity, Entry, Fact, JournalFilter, Recorded};
 pub use lists::{Cursor, Filter, IncidentState, Page};
@@ -86,7 +90,7 @@ impl Store {
 
     /// A write of our own, in a transaction of its own. Whoever waits for the connection meanwhile does not
     /// wait long.
-    async fn alone<T>(&self, work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    pub async fn alone<T>(&self, work: impl AsyncFnOnce(&mut Tx<'_>) -> Result<T, Error>) -> Result<T, Error> {
         let write = async {
             let mut tx = self.begin().await?;
             let outcome = work(&mut tx).await;

@@ -142,7 +142,25 @@ pub static ANSWERS_DURATION: Own = Own {
     attributes: &["source"],
 };
 
-pub static ALL: [&Own; 13] = [
+/// `source`: the vendor, or `vendor/name`.
+pub static WEBHOOK_SILENCE: Own = Own {
+    name: "em_metrics.webhook.silence",
+    kind: Kind::Gauge,
+    unit: "s",
+    help: "Time since a source that has ever sent a webhook sent its last one.",
+    attributes: &["source"],
+};
+
+/// `state`: `received` (it waits to be read), `failed` (what it says cannot be).
+pub static WEBHOOK_DELIVERIES: Own = Own {
+    name: "em_metrics.webhook.deliveries",
+    kind: Kind::Gauge,
+    unit: "{delivery}",
+    help: "Deliveries in the inbox that are not done.",
+    attributes: &["state"],
+};
+
+pub static ALL: [&Own; 15] = [
     &HTTP_SERVER_REQUEST_DURATION,
     &HTTP_SERVER_ACTIVE_REQUESTS,
     &HTTP_CONNECTIONS,
@@ -156,6 +174,8 @@ pub static ALL: [&Own; 13] = [
     &INDEX_MEMORY,
     &INDEX_READY,
     &ANSWERS_DURATION,
+    &WEBHOOK_SILENCE,
+    &WEBHOOK_DELIVERIES,
 ];
 
 /// Make an instrument once and keep it: looking it up costs a lock.

@@ -16,7 +16,7 @@ macro_rules! sample {
     };
 }
 
-mod body;
+pub mod body;
 mod causes;
 mod headers;
 mod signature;
@@ -30,7 +30,7 @@ use crate::domain::{Name, PullRequest, Push, Ticket, Timestamp, deployment, inci
 
 pub use body::Body;
 pub use headers::Headers;
-pub use signature::{Forged, Scheme, verify};
+pub use signature::{Forged, Scheme, Signed, same, verify};
 
 /// Every tool that is understood, by name.
 pub const VENDORS: &[&Vendor] = &[&github::VENDOR];

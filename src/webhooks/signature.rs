@@ -139,6 +139,69 @@ impl Scheme {
     }
 }
 
+/// A header that a delivery is signed with.
+pub type Signed = (&'static str, String);
+
+impl Scheme {
+    /// The headers that the vendor would send with a body, and the body, which in one family holds the time.
+    /// For samples and tests.
+    pub fn sign(self, body: &[u8], secret: &str, now: Timestamp) -> (Vec<u8>, Vec<Signed>) {
+        let key = secret.as_bytes();
+        let seconds = (now.micros() / 1_000_000).to_string();
+        let sha256 = |parts: &[&[u8]]| mac::<Hmac<Sha256>>(key, parts);
+        let signed = match self {
+            Self::Hex { header, prefix, hash: Hash::Sha1 } => {
+                vec![(header, format!("{prefix}{}", hex(&mac::<Hmac<Sha1>>(key, &[body]))))]
+            }
+            Self::Hex { header, prefix, hash: Hash::Sha256 } => {
+                vec![(header, format!("{prefix}{}", hex(&sha256(&[body]))))]
+            }
+            Self::NamedHex { header } => vec![(header, format!("sha256={}", hex(&sha256(&[body]))))],
+            Self::TimedHex { header, time_header, separator } => {
+                let signature = hex(&sha256(&[seconds.as_bytes(), separator.as_bytes(), body]));
+                vec![(header, signature), (time_header, seconds)]
+            }
+            Self::StampedHex { header } => {
+                vec![(header, format!("t={seconds},v1={}", hex(&sha256(&[seconds.as_bytes(), body]))))]
+            }
+            Self::HexWithBodyTime { header, time } => {
+                let mut dated: Value = serde_json::from_slice(body).unwrap_or_default();
+                if let Some(field) = dated.pointer_mut(time) {
+                    *field = (now.micros() / 1000).into();
+                }
+                let dated = dated.to_string().into_bytes();
+                let signature = hex(&sha256(&[&dated]));
+                return (dated, vec![(header, signature)]);
+            }
+            Self::Standard => {
+                let key = secret.strip_prefix("whsec_").and_then(|key| STANDARD.decode(key).ok());
+                let key = key.unwrap_or_else(|| secret.as_bytes().to_vec());
+                let id = format!("msg_{}", hex(&Sha256::digest(body)[..8]));
+                let parts: [&[u8]; 5] = [id.as_bytes(), b".", seconds.as_bytes(), b".", body];
+                let signature = format!("v1,{}", STANDARD.encode(mac::<Hmac<Sha256>>(&key, &parts)));
+                vec![("webhook-id", id), ("webhook-timestamp", seconds), ("webhook-signature", signature)]
+            }
+            Self::Jws { header, issuer } => {
+                let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
+                let head = part(serde_json::json!({"alg": "HS256", "typ": "JWT"}));
+                let claims = part(serde_json::json!({"iss": issuer, "sha256": hex(&Sha256::digest(body))}));
+                let signature = URL_SAFE_NO_PAD.encode(sha256(&[head.as_bytes(), b".", claims.as_bytes()]));
+                vec![(header, format!("{head}.{claims}.{signature}"))]
+            }
+            Self::Secret { header } => vec![(header, secret.to_owned())],
+        };
+        (body.to_vec(), signed)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
 /// By hand: of the well-kept libraries each brings RSA and elliptic curves for the sake of one HMAC.
 fn jws(token: &str, issuer: &str, body: &[u8], secret: &str) -> Result<(), Forged> {
     let (signed, signature) = token.rsplit_once('.').ok_or(Forged::Wrong)?;
@@ -188,4 +251,60 @@ fn in_time(signed: &str, now: Timestamp) -> Result<(), Forged> {
 
 fn near(signed: Timestamp, now: Timestamp, window: i64) -> Result<(), Forged> {
     if now.micros_since(signed).abs() <= window { Ok(()) } else { Err(Forged::Old) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const SCHEMES: [Scheme; 9] = [
+        Scheme::Hex { header: "a", prefix: "sha256=", hash: Hash::Sha256 },
+        Scheme::Hex { header: "b", prefix: "", hash: Hash::Sha1 },
+        Scheme::NamedHex { header: "c" },
+        Scheme::TimedHex { header: "d", time_header: "d-time", separator: ":" },
+        Scheme::StampedHex { header: "e" },
+        Scheme::HexWithBodyTime { header: "f", time: "/sent" },
+        Scheme::Standard,
+        Scheme::Jws { header: "g", issuer: "netlify" },
+        Scheme::Secret { header: "h" },
+    ];
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(seconds * 1_000_000).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_signed_is_taken_and_nothing_else(text in "[a-z]{0,20}", secret in "[a-z]{8,20}", flip in any::<prop::sample::Index>()) {
+            let now = at(1_780_000_000);
+            for scheme in SCHEMES {
+                let body = serde_json::json!({"sent": 1, "text": text}).to_string();
+                let (body, signed) = scheme.sign(body.as_bytes(), &secret, now);
+                let headers: Headers = signed.into_iter().collect();
+                let verify = |body: &[u8], secret: &str, now| verify(&[scheme], &headers, body, &["", secret], now);
+                prop_assert_eq!(verify(&body, &secret, now), Ok(()), "{:?}", scheme);
+                prop_assert_eq!(verify(&body, "another", now), Err(Forged::Wrong), "{:?}", scheme);
+                let mut flipped = body.clone();
+                flipped[flip.index(body.len())] ^= 1;
+                let covers_body = !matches!(scheme, Scheme::Secret { .. });
+                prop_assert_eq!(verify(&flipped, &secret, now).is_err(), covers_body, "{:?}", scheme);
+                prop_assert_eq!(super::verify(&[scheme], &Headers::default(), &body, &[&secret], now), Err(Forged::Unsigned));
+                let signs_a_time = matches!(scheme, Scheme::TimedHex { .. } | Scheme::StampedHex { .. } | Scheme::Standard | Scheme::HexWithBodyTime { .. });
+                let later = verify(&body, &secret, at(1_780_000_301));
+                prop_assert_eq!(later, if signs_a_time { Err(Forged::Old) } else { Ok(()) }, "{:?}", scheme);
+            }
+        }
+
+        #[test]
+        fn no_header_makes_it_panic(header in ".{0,60}", body in prop::collection::vec(any::<u8>(), 0..40)) {
+            for scheme in SCHEMES {
+                let names = ["a", "b", "c", "d", "d-time", "e", "f", "g", "h", "webhook-id", "webhook-timestamp", "webhook-signature"];
+                let headers: Headers = names.iter().map(|name| (*name, header.clone())).collect();
+                let taken = verify(&[scheme], &headers, &body, &["a secret that nobody guesses"], at(1_780_000_000));
+                prop_assert!(taken.is_err());
+            }
+        }
+    }
 }

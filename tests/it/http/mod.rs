@@ -30,6 +30,6 @@ pub fn with(mut body: Value, changes: Value) -> Value {
     body
 }
 
-fn name(text: &str) -> Name {
+pub fn name(text: &str) -> Name {
     Name::parse(text).unwrap()
 }

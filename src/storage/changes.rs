@@ -1,0 +1,182 @@
+//! Pushes and their commits, pull requests, tickets: what leads to deployments.
+
+use std::sync::LazyLock;
+
+use sqlx::FromRow;
+
+use super::deployments::{COLUMNS, TABLE};
+use super::engine::names;
+use super::{Error, Store, Tx};
+use crate::domain::{Deployment, Known, Name, PullRequest, Push, Ticket, Timestamp};
+
+/// A push, as far as it leads from one commit to another.
+#[derive(Debug, Clone, FromRow)]
+pub struct PushedTo {
+    pub before_sha: String,
+    pub first_commit_at: Option<Timestamp>,
+}
+
+static OPEN: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM {TABLE} WHERE seen IS NOT NULL \
+         AND (first_commit_at IS NULL OR first_commit_from IN ('head_commit', 'pull_request')) \
+         AND deployed_at >= $1 AND deleted_at IS NULL ORDER BY deployed_at DESC LIMIT $2",
+        names(COLUMNS)
+    )
+});
+static BEFORE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM {TABLE} WHERE project_id = $1 AND environment = $2 AND happened_at < $3 AND deployed_at < $3 \
+         AND commit_sha IS NOT NULL AND commit_sha <> $4 AND deleted_at IS NULL ORDER BY happened_at DESC LIMIT 1",
+        names(COLUMNS)
+    )
+});
+static AFTER: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM {TABLE} WHERE project_id = $1 AND environment = $2 AND happened_at > $3 AND deployed_at > $3 \
+         AND commit_sha IS NOT NULL AND commit_sha <> $4 AND deleted_at IS NULL ORDER BY happened_at LIMIT 1",
+        names(COLUMNS)
+    )
+});
+
+/// Something that is told of in parts.
+#[derive(Debug)]
+struct Change<'a> {
+    kind: &'static str,
+    place: &'a Name,
+    id: &'a Name,
+}
+
+impl Tx<'_> {
+    /// Keeps a push and its commits; a second time it changes nothing.
+    pub async fn keep_push(&mut self, push: &Push) -> Result<(), Error> {
+        let commit = "INSERT INTO commits (repository, sha, committed_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        // in one order everywhere, so that replicas do not wait for each other in a circle
+        let mut commits: Vec<_> = push.commits.iter().collect();
+        commits.sort_by_key(|commit| &commit.sha);
+        for made in commits {
+            in_tx!(self, |connection| sqlx::query(commit)
+                .bind(&push.repository)
+                .bind(&made.sha)
+                .bind(made.at)
+                .execute(connection)
+                .await
+                .map(drop))?;
+        }
+        let Some(after) = &push.after else { return Ok(()) };
+        let insert = "INSERT INTO pushes (repository, after_sha, before_sha, branch, pushed_at, first_commit_at, is_cut) \
+                      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+        let before = push.before.as_ref().map(ToString::to_string).unwrap_or_default();
+        let first = push.commits.iter().map(|commit| commit.at).min();
+        in_tx!(self, |connection| sqlx::query(insert)
+            .bind(&push.repository)
+            .bind(after)
+            .bind(before)
+            .bind(&push.branch)
+            .bind(push.at)
+            .bind(first)
+            .bind(i64::from(push.is_cut))
+            .execute(connection)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+
+    /// Takes in what is said of a pull request.
+    pub async fn hear_pull_request(&mut self, said: &PullRequest, now: Timestamp) -> Result<(), Error> {
+        let change = Change { kind: "pull_request", place: &said.repository, id: &said.id };
+        self.hear(&change, said.at, said, now).await
+    }
+
+    /// Takes in what is said of a ticket.
+    pub async fn hear_ticket(&mut self, said: &Ticket, now: Timestamp) -> Result<(), Error> {
+        let change = Change { kind: "ticket", place: &said.place, id: &said.id };
+        self.hear(&change, said.at, said, now).await
+    }
+
+    async fn hear(
+        &mut self,
+        change: &Change<'_>,
+        at: Timestamp,
+        said: &impl serde::Serialize,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let Change { kind, place, id } = change;
+        // there before it is read, so that another replica waits for this one
+        let insert = "INSERT INTO changes (kind, place, id, known, updated_at) VALUES ($1, $2, $3, '{}', $4) \
+                      ON CONFLICT (kind, place, id) DO UPDATE SET updated_at = excluded.updated_at RETURNING known";
+        let known: String = in_tx!(self, |connection| sqlx::query_scalar(insert)
+            .bind(kind)
+            .bind(place)
+            .bind(id)
+            .bind(now)
+            .fetch_one(connection)
+            .await)?;
+        let mut known: Known = serde_json::from_str(&known)?;
+        known.hear(at, said);
+        let fields = known.fields();
+        let column = |name: &str| fields.get(name).and_then(|value| value.as_str()).map(str::to_owned);
+        let update = "UPDATE changes SET known = $4, merge_sha = $5, head_sha = $6 \
+                      WHERE kind = $1 AND place = $2 AND id = $3";
+        let text = serde_json::to_string(&known)?;
+        in_tx!(self, |connection| sqlx::query(update)
+            .bind(kind)
+            .bind(place)
+            .bind(id)
+            .bind(&text)
+            .bind(column("merge_sha"))
+            .bind(column("head_sha"))
+            .execute(connection)
+            .await
+            .map(drop))?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The pushes that a branch came to a commit by.
+    pub async fn pushes_to(&self, repository: &Name, sha: &str) -> Result<Vec<PushedTo>, Error> {
+        let select = "SELECT before_sha, first_commit_at FROM pushes WHERE repository = $1 AND after_sha = $2 \
+                      ORDER BY pushed_at, before_sha";
+        Ok(on_engine!(self, |pool| sqlx::query_as(select).bind(repository).bind(sha).fetch_all(pool).await)?)
+    }
+
+    /// When a commit was made.
+    pub async fn commit_at(&self, repository: &Name, sha: &Name) -> Result<Option<Timestamp>, Error> {
+        let select = "SELECT committed_at FROM commits WHERE repository = $1 AND sha = $2";
+        Ok(on_engine!(self, |pool| sqlx::query_scalar(select).bind(repository).bind(sha).fetch_optional(pool).await)?)
+    }
+
+    /// The last commit of the branch of the pull request that was merged as this commit, or ends in it.
+    pub async fn pull_request_of(&self, repository: &Name, sha: &str) -> Result<Option<String>, Error> {
+        let select = "SELECT head_sha FROM changes WHERE kind = 'pull_request' AND place = $1 \
+                      AND (merge_sha = $2 OR head_sha = $2) AND head_sha IS NOT NULL ORDER BY id LIMIT 1";
+        Ok(on_engine!(self, |pool| sqlx::query_scalar(select).bind(repository).bind(sha).fetch_optional(pool).await)?)
+    }
+
+    /// The newest deployments that tools have told of, whose first commit may still be found, or in a better way.
+    pub async fn first_commit_open(&self, since: Timestamp, most: i64) -> Result<Vec<Deployment>, Error> {
+        let sql: &'static str = &OPEN;
+        Ok(on_engine!(self, |pool| sqlx::query_as(sql).bind(since).bind(most).fetch_all(pool).await)?)
+    }
+
+    /// The deployment of another commit before this one, in the same place.
+    pub async fn deployed_before(&self, fact: &Deployment) -> Result<Option<Deployment>, Error> {
+        self.neighbour(&BEFORE, fact).await
+    }
+
+    /// The one after it.
+    pub async fn deployed_after(&self, fact: &Deployment) -> Result<Option<Deployment>, Error> {
+        self.neighbour(&AFTER, fact).await
+    }
+
+    async fn neighbour(&self, sql: &'static str, fact: &Deployment) -> Result<Option<Deployment>, Error> {
+        Ok(on_engine!(self, |pool| sqlx::query_as(sql)
+            .bind(&fact.project_id)
+            .bind(&fact.environment)
+            .bind(fact.deployed_at)
+            .bind(&fact.commit_sha)
+            .fetch_optional(pool)
+            .await)?)
+    }
+}
