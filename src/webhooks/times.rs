@@ -16,7 +16,7 @@ pub fn read(value: &Value) -> Option<Timestamp> {
     let micros = match value {
         Value::Number(number) => match number.as_i64() {
             Some(whole) => micros_of(whole),
-            None => micros_of_seconds(number.as_f64()?),
+            None => micros_of_seconds(number.as_f64()?)?,
         },
         Value::String(text) => written(text.trim())?,
         _ => return None,
@@ -40,7 +40,7 @@ fn written(text: &str) -> Option<i64> {
     if let Ok(time) = DateTime::parse_from_rfc2822(text) {
         return Some(time.with_timezone(&Utc).timestamp_micros());
     }
-    text.parse::<f64>().ok().map(micros_of_seconds)
+    text.parse::<f64>().ok().and_then(micros_of_seconds)
 }
 
 /// By its size: seconds until the year 5138, then milli-, micro- and nanoseconds, each from March 1973 on.
@@ -53,12 +53,16 @@ fn micros_of(number: i64) -> i64 {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and what is out of range is refused after it")]
-fn micros_of_seconds(seconds: f64) -> i64 {
-    if seconds.abs() >= 1e11 {
-        return micros_of(seconds as i64);
+/// `None` for what is no number of any moment.
+#[expect(clippy::cast_possible_truncation, reason = "what no moment has is refused before it")]
+fn micros_of_seconds(seconds: f64) -> Option<i64> {
+    if seconds.is_nan() || seconds.abs() >= 9e18 {
+        return None;
     }
-    (seconds * 1e6).round() as i64
+    if seconds.abs() >= 1e11 {
+        return Some(micros_of(seconds as i64));
+    }
+    Some((seconds * 1e6).round() as i64)
 }
 
 #[cfg(test)]
