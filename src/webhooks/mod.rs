@@ -95,6 +95,11 @@ impl Ignored {
         Self(reason.into())
     }
 
+    /// What the facts of an event hang on is not in it.
+    pub fn missing(field: &str) -> Self {
+        Self(format!("it has no {field}"))
+    }
+
     /// An event of a sort that says nothing about deployments, incidents, changes or tickets.
     pub fn event(event: &str) -> Self {
         Self(format!("{event:?} is no event that anything is read from"))
