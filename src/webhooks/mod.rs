@@ -23,6 +23,7 @@ mod signature;
 mod times;
 
 mod github;
+mod gitlab;
 
 use serde::Serialize;
 
@@ -33,7 +34,7 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] = &[&github::VENDOR];
+pub const VENDORS: &[&Vendor] = &[&github::VENDOR, &gitlab::VENDOR];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]
