@@ -22,6 +22,7 @@ mod headers;
 mod signature;
 mod times;
 
+mod azuredevops;
 mod bitbucket;
 mod github;
 mod gitlab;
@@ -35,7 +36,7 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] = &[&bitbucket::VENDOR, &github::VENDOR, &gitlab::VENDOR];
+pub const VENDORS: &[&Vendor] = &[&azuredevops::VENDOR, &bitbucket::VENDOR, &github::VENDOR, &gitlab::VENDOR];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]
