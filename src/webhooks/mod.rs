@@ -18,12 +18,14 @@ macro_rules! sample {
 
 mod body;
 mod causes;
+mod forges;
 mod headers;
 mod signature;
 mod times;
 
 mod azuredevops;
 mod bitbucket;
+mod circleci;
 mod github;
 mod gitlab;
 
@@ -36,7 +38,8 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] = &[&azuredevops::VENDOR, &bitbucket::VENDOR, &github::VENDOR, &gitlab::VENDOR];
+pub const VENDORS: &[&Vendor] =
+    &[&azuredevops::VENDOR, &bitbucket::VENDOR, &circleci::VENDOR, &github::VENDOR, &gitlab::VENDOR];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]
