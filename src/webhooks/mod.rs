@@ -28,6 +28,7 @@ mod bitbucket;
 mod circleci;
 mod github;
 mod gitlab;
+mod jenkins;
 
 use serde::Serialize;
 
@@ -39,7 +40,7 @@ pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
 pub const VENDORS: &[&Vendor] =
-    &[&azuredevops::VENDOR, &bitbucket::VENDOR, &circleci::VENDOR, &github::VENDOR, &gitlab::VENDOR];
+    &[&azuredevops::VENDOR, &bitbucket::VENDOR, &circleci::VENDOR, &github::VENDOR, &gitlab::VENDOR, &jenkins::VENDOR];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]

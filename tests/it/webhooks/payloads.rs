@@ -114,7 +114,7 @@ fn bitbucket_event(body: &Value, file: &str) -> String {
 /// Everything that may be read is.
 pub fn generous() -> Settings {
     Settings {
-        deploy_workflows: ["Deploy", "build", "CI", "deploy", "build-and-test", "my-workflow"]
+        deploy_workflows: ["Deploy", "build", "CI", "deploy", "build-and-test", "my-workflow", "asgard"]
             .map(str::to_owned)
             .to_vec(),
         incident_labels: ["incident", "bug"].map(str::to_owned).to_vec(),
