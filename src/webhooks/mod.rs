@@ -23,6 +23,7 @@ mod headers;
 mod signature;
 mod times;
 
+mod argocd;
 mod azuredevops;
 mod bitbucket;
 mod circleci;
@@ -39,8 +40,15 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] =
-    &[&azuredevops::VENDOR, &bitbucket::VENDOR, &circleci::VENDOR, &github::VENDOR, &gitlab::VENDOR, &jenkins::VENDOR];
+pub const VENDORS: &[&Vendor] = &[
+    &argocd::VENDOR,
+    &azuredevops::VENDOR,
+    &bitbucket::VENDOR,
+    &circleci::VENDOR,
+    &github::VENDOR,
+    &gitlab::VENDOR,
+    &jenkins::VENDOR,
+];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]
