@@ -27,6 +27,7 @@ mod argocd;
 mod azuredevops;
 mod bitbucket;
 mod circleci;
+mod flux;
 mod github;
 mod gitlab;
 mod jenkins;
@@ -45,6 +46,7 @@ pub const VENDORS: &[&Vendor] = &[
     &azuredevops::VENDOR,
     &bitbucket::VENDOR,
     &circleci::VENDOR,
+    &flux::VENDOR,
     &github::VENDOR,
     &gitlab::VENDOR,
     &jenkins::VENDOR,
