@@ -31,6 +31,7 @@ mod flux;
 mod github;
 mod gitlab;
 mod jenkins;
+mod vercel;
 
 use serde::Serialize;
 
@@ -50,6 +51,7 @@ pub const VENDORS: &[&Vendor] = &[
     &github::VENDOR,
     &gitlab::VENDOR,
     &jenkins::VENDOR,
+    &vercel::VENDOR,
 ];
 
 /// A tool that sends webhooks.
