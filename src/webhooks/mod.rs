@@ -31,6 +31,7 @@ mod flux;
 mod github;
 mod gitlab;
 mod jenkins;
+mod netlify;
 mod vercel;
 
 use serde::Serialize;
@@ -51,6 +52,7 @@ pub const VENDORS: &[&Vendor] = &[
     &github::VENDOR,
     &gitlab::VENDOR,
     &jenkins::VENDOR,
+    &netlify::VENDOR,
     &vercel::VENDOR,
 ];
 
