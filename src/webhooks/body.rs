@@ -63,7 +63,12 @@ impl<'a> Body<'a> {
         name(&self.word()?)
     }
 
-    /// The same for titles, reasons and addresses.
+    /// A commit. Zeros stand for none.
+    pub fn sha(self) -> Option<Name> {
+        self.name().filter(|sha| sha.as_str().chars().any(|c| c != '0'))
+    }
+
+    /// As [`Self::name`], for titles, reasons and addresses.
     pub fn prose<const MAX: usize>(self) -> Option<Text<MAX>> {
         fitting(&self.word()?)
     }
@@ -125,6 +130,8 @@ mod tests {
         assert_eq!(body.at("/at").time(), None);
         assert_eq!(body.at("/list").items().len(), 2);
         assert_eq!(body.at("/id").items().len(), 0);
+        let shas = json!(["2f8c6b1", "0000000000000000000000000000000000000000", null]);
+        assert_eq!(Body(&shas).items().filter_map(Body::sha).collect::<Vec<_>>(), [name("2f8c6b1").unwrap()]);
     }
 
     #[test]

@@ -54,15 +54,12 @@ fn repository(body: Body<'_>) -> Option<Name> {
     body.at("/repository/full_name").name()
 }
 
-fn missing(field: &str) -> Ignored {
-    Ignored(format!("it has no {field}"))
-}
-
 fn deployment(event: &Event<'_>) -> Reading {
     let deployment = event.body.at("/deployment");
     let at = deployment.at("/created_at").time().unwrap_or(event.received_at);
     Ok(vec![Happening::deployment(
-        id("github", &[&deployment.at("/id").word().unwrap_or_default()]).ok_or_else(|| missing("deployment.id"))?,
+        id("github", &[&deployment.at("/id").word().unwrap_or_default()])
+            .ok_or_else(|| Ignored::missing("deployment.id"))?,
         repository(event.body),
         sighting(event.body, at),
     )])
@@ -94,7 +91,8 @@ fn deployment_status(event: &Event<'_>) -> Reading {
     let said = sighting(event.body, at);
     let url = ["/target_url", "/environment_url", "/log_url"].iter().find_map(|field| status.at(field).prose());
     Ok(vec![Happening::deployment(
-        id("github", &[&deployment.at("/id").word().unwrap_or_default()]).ok_or_else(|| missing("deployment.id"))?,
+        id("github", &[&deployment.at("/id").word().unwrap_or_default()])
+            .ok_or_else(|| Ignored::missing("deployment.id"))?,
         repository(event.body),
         deployment::Sighting {
             outcome,
@@ -127,7 +125,7 @@ fn workflow_run(event: &Event<'_>) -> Reading {
     Ok(vec![Happening::deployment(
         id("github", &["run", &run_id, &attempt])
             .filter(|_| !run_id.is_empty())
-            .ok_or_else(|| missing("workflow_run.id"))?,
+            .ok_or_else(|| Ignored::missing("workflow_run.id"))?,
         repository(event.body),
         deployment::Sighting {
             outcome,
@@ -151,9 +149,9 @@ fn release(event: &Event<'_>) -> Reading {
         return Err(Ignored::because("only a release that is published, and no pre-release, is a deployment"));
     }
     let published = release.at("/published_at").time().unwrap_or(event.received_at);
-    let release_id = release.at("/id").word().ok_or_else(|| missing("release.id"))?;
+    let release_id = release.at("/id").word().ok_or_else(|| Ignored::missing("release.id"))?;
     Ok(vec![Happening::deployment(
-        id("github", &["release", &release_id]).ok_or_else(|| missing("release.id"))?,
+        id("github", &["release", &release_id]).ok_or_else(|| Ignored::missing("release.id"))?,
         repository(event.body),
         deployment::Sighting {
             outcome: Some(Outcome::Deployed(published)),
@@ -185,11 +183,11 @@ fn issue(event: &Event<'_>) -> Reading {
         Some(closed) if issue.at("/state").text() == Some("closed") => incident::State::Finished(closed),
         _ => incident::State::Open,
     };
-    let issue_id = issue.at("/id").word().ok_or_else(|| missing("issue.id"))?;
+    let issue_id = issue.at("/id").word().ok_or_else(|| Ignored::missing("issue.id"))?;
     let severity =
         labels().find_map(|label| label.to_lowercase().strip_prefix("severity:").and_then(|s| name(s.trim())));
     Ok(vec![Happening::incident(
-        id("github", &["issue", &issue_id]).ok_or_else(|| missing("issue.id"))?,
+        id("github", &["issue", &issue_id]).ok_or_else(|| Ignored::missing("issue.id"))?,
         repository(event.body),
         incident::Sighting {
             state: Some(state),

@@ -18,11 +18,21 @@ macro_rules! sample {
 
 pub mod body;
 mod causes;
+mod forges;
 mod headers;
 mod signature;
 mod times;
 
+mod argocd;
+mod azuredevops;
+mod bitbucket;
+mod circleci;
+mod flux;
 mod github;
+mod gitlab;
+mod jenkins;
+mod netlify;
+mod vercel;
 
 use serde::Serialize;
 
@@ -33,7 +43,18 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, Signed, same, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] = &[&github::VENDOR];
+pub const VENDORS: &[&Vendor] = &[
+    &argocd::VENDOR,
+    &azuredevops::VENDOR,
+    &bitbucket::VENDOR,
+    &circleci::VENDOR,
+    &flux::VENDOR,
+    &github::VENDOR,
+    &gitlab::VENDOR,
+    &jenkins::VENDOR,
+    &netlify::VENDOR,
+    &vercel::VENDOR,
+];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]
@@ -93,6 +114,11 @@ pub struct Ignored(pub String);
 impl Ignored {
     pub fn because(reason: impl Into<String>) -> Self {
         Self(reason.into())
+    }
+
+    /// What the facts of an event hang on is not in it.
+    pub fn missing(field: &str) -> Self {
+        Self(format!("it has no {field}"))
     }
 
     /// An event of a sort that says nothing about deployments, incidents, changes or tickets.

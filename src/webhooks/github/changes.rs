@@ -1,19 +1,13 @@
 //! GitHub's pushes and pull requests.
 
-use super::missing;
 use crate::domain::{Commit, Name, PullRequest, Push};
 use crate::webhooks::body::id;
 use crate::webhooks::{Body, Event, Happening, Ignored, Reading};
 
 /// The repository as pushes and deployments name it.
 fn repository(body: Body<'_>) -> Result<Name, Ignored> {
-    let full_name = body.at("/repository/full_name").word().ok_or_else(|| missing("repository.full_name"))?;
-    id("github", &[&full_name]).ok_or_else(|| missing("repository.full_name"))
-}
-
-/// 40 zeros stand for no commit.
-fn sha(body: Body<'_>) -> Option<Name> {
-    body.name().filter(|sha| sha.as_str().chars().any(|c| c != '0'))
+    let full_name = body.at("/repository/full_name").word().ok_or_else(|| Ignored::missing("repository.full_name"))?;
+    id("github", &[&full_name]).ok_or_else(|| Ignored::missing("repository.full_name"))
 }
 
 pub(super) fn push(event: &Event<'_>) -> Reading {
@@ -27,13 +21,13 @@ pub(super) fn push(event: &Event<'_>) -> Reading {
     Ok(vec![Happening::Push(Push {
         repository: repository(body)?,
         branch: crate::webhooks::body::name(branch),
-        before: sha(body.at("/before")),
-        after: sha(body.at("/after")),
+        before: body.at("/before").sha(),
+        after: body.at("/after").sha(),
         at: body.at("/repository/pushed_at").time().or(head_at).unwrap_or(event.received_at),
         is_cut: commits.len() >= MOST_COMMITS,
         commits: commits
             .into_iter()
-            .filter_map(|commit| Some(Commit { sha: sha(commit.at("/id"))?, at: commit.at("/timestamp").time()? }))
+            .filter_map(|commit| Some(Commit { sha: commit.at("/id").sha()?, at: commit.at("/timestamp").time()? }))
             .collect(),
     })])
 }
@@ -44,8 +38,8 @@ const MOST_COMMITS: usize = 2048;
 pub(super) fn pull_request(event: &Event<'_>) -> Reading {
     let (body, request) = (event.body, event.body.at("/pull_request"));
     let repository = repository(body)?;
-    let own_id = request.at("/id").word().ok_or_else(|| missing("pull_request.id"))?;
-    let pull_request_id = id("github", &["pull", &own_id]).ok_or_else(|| missing("pull_request.id"))?;
+    let own_id = request.at("/id").word().ok_or_else(|| Ignored::missing("pull_request.id"))?;
+    let pull_request_id = id("github", &["pull", &own_id]).ok_or_else(|| Ignored::missing("pull_request.id"))?;
     let review = body.at("/review");
     let reviewed_at = review.at("/submitted_at").time().filter(|_| event.event == "pull_request_review.submitted");
     let updated = request.at("/updated_at").time().into_iter().chain(reviewed_at).max();
@@ -71,11 +65,11 @@ pub(super) fn pull_request(event: &Event<'_>) -> Reading {
         merged_at,
         is_closed: request.at("/state").text().map(|state| state == "closed"),
         closed_at: request.at("/closed_at").time(),
-        head_sha: sha(request.at("/head/sha")),
+        head_sha: request.at("/head/sha").sha(),
         head_branch: request.at("/head/ref").name(),
         base_branch: request.at("/base/ref").name(),
         // one that is not merged has one too: GitHub's trial
-        merge_sha: sha(request.at("/merge_commit_sha")).filter(|_| is_merged),
+        merge_sha: request.at("/merge_commit_sha").sha().filter(|_| is_merged),
         additions: request.at("/additions").int(),
         deletions: request.at("/deletions").int(),
         commits: request.at("/commits").int(),

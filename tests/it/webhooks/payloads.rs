@@ -23,8 +23,9 @@ pub struct Captured {
 
 /// What a vendor has sent.
 pub fn captured(vendor: &str) -> Vec<Captured> {
-    let mut files: Vec<_> = std::fs::read_dir(folder().join(folder_of(vendor)))
-        .unwrap()
+    let folders = [folder_of(vendor)].into_iter().chain(more_folders_of(vendor).iter().copied());
+    let mut files: Vec<_> = folders
+        .flat_map(|name| std::fs::read_dir(folder().join(name)).unwrap())
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_file() && path.file_name().is_some_and(|name| name != "SOURCE.md"))
         .collect();
@@ -43,6 +44,14 @@ fn folder_of(vendor: &str) -> &str {
     vendor
 }
 
+/// And where more of them are.
+fn more_folders_of(vendor: &str) -> &'static [&'static str] {
+    match vendor {
+        "bitbucket" => &["bitbucket-server"],
+        _ => &[],
+    }
+}
+
 /// Some files hold a whole recorded request: then its headers and its body.
 fn sent(vendor: &str, file: &str, bytes: Vec<u8>) -> (Headers, Vec<u8>) {
     let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -52,6 +61,7 @@ fn sent(vendor: &str, file: &str, bytes: Vec<u8>) -> (Headers, Vec<u8>) {
     }
     let header = match vendor {
         "github" => Some(("x-github-event", github_event(&body).to_owned())),
+        "bitbucket" => Some(("x-event-key", bitbucket_event(&body, file))),
         _ => None,
     };
     (header.into_iter().collect(), bytes)
@@ -78,10 +88,33 @@ fn github_event(body: &Value) -> &'static str {
     by_field.into_iter().find(|(field, _)| has(field)).map_or("other", |(_, event)| event)
 }
 
+/// Bitbucket Cloud names the event in a header that most captures lack; Data Center in the body as well.
+fn bitbucket_event(body: &Value, file: &str) -> String {
+    let has = |field: &str| body.get(field).is_some_and(|value| !value.is_null());
+    let of_request = match body["pullrequest"]["state"].as_str() {
+        _ if has("comment") => "pullrequest:comment_created",
+        _ if file.contains("approval-removed") => "pullrequest:unapproved",
+        Some("MERGED") => "pullrequest:fulfilled",
+        Some("DECLINED") => "pullrequest:rejected",
+        _ => "pullrequest:updated",
+    };
+    let by_field = [
+        ("test", "diagnostics:ping"),
+        ("push", "repo:push"),
+        ("pullrequest", of_request),
+        ("commit_status", "repo:commit_status_updated"),
+        ("issue", "issue:updated"),
+        ("comment", "repo:commit_comment_created"),
+        ("fork", "repo:fork"),
+    ];
+    let by_field = || by_field.into_iter().find(|(field, _)| has(field)).map_or("other", |(_, event)| event);
+    body["eventKey"].as_str().unwrap_or_else(by_field).to_owned()
+}
+
 /// Everything that may be read is.
 pub fn generous() -> Settings {
     Settings {
-        deploy_workflows: ["Deploy", "build", "CI", "deploy", "build-and-test", "my-workflow"]
+        deploy_workflows: ["Deploy", "build", "CI", "deploy", "build-and-test", "my-workflow", "asgard"]
             .map(str::to_owned)
             .to_vec(),
         incident_labels: ["incident", "bug"].map(str::to_owned).to_vec(),
