@@ -19,10 +19,15 @@ macro_rules! sample {
 mod body;
 mod causes;
 mod headers;
+mod several;
 mod signature;
 mod times;
 
+#[cfg(test)]
+mod testing;
+
 mod github;
+mod pagerduty;
 
 use serde::Serialize;
 
@@ -33,7 +38,7 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] = &[&github::VENDOR];
+pub const VENDORS: &[&Vendor] = &[&github::VENDOR, &pagerduty::VENDOR];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]
