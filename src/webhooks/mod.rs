@@ -16,17 +16,21 @@ macro_rules! sample {
     };
 }
 
+mod alerts;
 mod body;
 mod causes;
 mod headers;
 mod several;
 mod signature;
+mod tags;
 mod times;
 
 #[cfg(test)]
 mod testing;
 
+mod alertmanager;
 mod github;
+mod grafana;
 mod pagerduty;
 
 use serde::Serialize;
@@ -38,7 +42,7 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] = &[&github::VENDOR, &pagerduty::VENDOR];
+pub const VENDORS: &[&Vendor] = &[&alertmanager::VENDOR, &github::VENDOR, &grafana::VENDOR, &pagerduty::VENDOR];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]
