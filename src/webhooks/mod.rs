@@ -31,6 +31,7 @@ mod testing;
 mod alertmanager;
 mod github;
 mod grafana;
+mod incidentio;
 mod opsgenie;
 mod pagerduty;
 
@@ -43,8 +44,14 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] =
-    &[&alertmanager::VENDOR, &github::VENDOR, &grafana::VENDOR, &opsgenie::VENDOR, &pagerduty::VENDOR];
+pub const VENDORS: &[&Vendor] = &[
+    &alertmanager::VENDOR,
+    &github::VENDOR,
+    &grafana::VENDOR,
+    &incidentio::VENDOR,
+    &opsgenie::VENDOR,
+    &pagerduty::VENDOR,
+];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]

@@ -1,6 +1,8 @@
-//! Deliveries that tell of several facts.
+//! Deliveries that tell of several facts, and incidents that end in two steps.
 
-use super::{Body, Happening, Ignored, Reading};
+use super::{Body, Fact, Happening, Ignored, Reading};
+use crate::domain::Timestamp;
+use crate::domain::incident::{Sighting, State};
 
 /// Each item for itself: nothing is told only if none tells anything, for the first one's reason.
 pub fn each<'a>(
@@ -16,4 +18,22 @@ pub fn each<'a>(
         }
     }
     if told.is_empty() { Err(why.unwrap_or_else(|| Ignored::because(none))) } else { Ok(told) }
+}
+
+/// One incident and all that a message says of how it stands.
+pub fn stands(fact: Fact<Sighting>, states: &[State]) -> Vec<Happening> {
+    if states.is_empty() {
+        return vec![Happening::Incident(fact)];
+    }
+    let told = |state: &State| {
+        let sighting = Sighting { state: Some(*state), ..fact.sighting.clone() };
+        Happening::incident(fact.id.clone(), fact.project.clone(), sighting)
+    };
+    states.iter().map(told).collect()
+}
+
+/// Restored first and over later, where a tool tells the two apart.
+pub fn ended(restored: Option<Timestamp>, finished: Timestamp) -> Vec<State> {
+    let restored = restored.filter(|restored| *restored != finished).map(State::Restored);
+    restored.into_iter().chain([State::Finished(finished)]).collect()
 }
