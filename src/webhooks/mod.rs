@@ -34,6 +34,7 @@ mod grafana;
 mod incidentio;
 mod opsgenie;
 mod pagerduty;
+mod sentry;
 
 use serde::Serialize;
 
@@ -51,6 +52,7 @@ pub const VENDORS: &[&Vendor] = &[
     &incidentio::VENDOR,
     &opsgenie::VENDOR,
     &pagerduty::VENDOR,
+    &sentry::VENDOR,
 ];
 
 /// A tool that sends webhooks.
