@@ -35,6 +35,7 @@ mod incidentio;
 mod opsgenie;
 mod pagerduty;
 mod sentry;
+mod statuspage;
 
 use serde::Serialize;
 
@@ -53,6 +54,7 @@ pub const VENDORS: &[&Vendor] = &[
     &opsgenie::VENDOR,
     &pagerduty::VENDOR,
     &sentry::VENDOR,
+    &statuspage::VENDOR,
 ];
 
 /// A tool that sends webhooks.

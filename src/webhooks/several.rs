@@ -1,8 +1,8 @@
 //! Deliveries that tell of several facts, and incidents that end in two steps.
 
 use super::{Body, Fact, Happening, Ignored, Reading};
-use crate::domain::Timestamp;
 use crate::domain::incident::{Sighting, State};
+use crate::domain::{Name, Timestamp};
 
 /// Each item for itself: nothing is told only if none tells anything, for the first one's reason.
 pub fn each<'a>(
@@ -36,4 +36,9 @@ pub fn stands(fact: Fact<Sighting>, states: &[State]) -> Vec<Happening> {
 pub fn ended(restored: Option<Timestamp>, finished: Timestamp) -> Vec<State> {
     let restored = restored.filter(|restored| *restored != finished).map(State::Restored);
     restored.into_iter().chain([State::Finished(finished)]).collect()
+}
+
+/// Of what is written in a list of names, the first.
+pub fn first_name(list: Body<'_>) -> Option<Name> {
+    list.items().find_map(|item| item.at("/name").name().or_else(|| item.at("/slug").name()))
 }
