@@ -31,6 +31,7 @@ mod testing;
 mod alertmanager;
 mod github;
 mod grafana;
+mod grafana_oncall;
 mod incidentio;
 mod opsgenie;
 mod pagerduty;
@@ -50,6 +51,7 @@ pub const VENDORS: &[&Vendor] = &[
     &alertmanager::VENDOR,
     &github::VENDOR,
     &grafana::VENDOR,
+    &grafana_oncall::VENDOR,
     &incidentio::VENDOR,
     &opsgenie::VENDOR,
     &pagerduty::VENDOR,

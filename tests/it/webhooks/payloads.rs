@@ -27,6 +27,7 @@ pub fn captured(vendor: &str) -> Vec<Captured> {
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_file() && path.file_name().is_some_and(|name| name != "SOURCE.md"))
+        .chain(elsewhere(vendor).iter().map(|file| folder().join(file)))
         .collect();
     files.sort();
     assert!(!files.is_empty(), "there is nothing of {vendor}");
@@ -40,7 +41,18 @@ pub fn captured(vendor: &str) -> Vec<Captured> {
 
 /// Where a vendor's deliveries are, when not under its name.
 fn folder_of(vendor: &str) -> &str {
-    vendor
+    match vendor {
+        "grafana-oncall" => "grafana-oncall-inbound",
+        _ => vendor,
+    }
+}
+
+/// Deliveries of a vendor that are in the folder of another.
+fn elsewhere(vendor: &str) -> &'static [&'static str] {
+    match vendor {
+        "grafana-oncall" => &["grafana/oncall.outgoing-webhook.resolve.json"],
+        _ => &[],
+    }
 }
 
 /// Some files hold a whole recorded request: then its headers and its body.
