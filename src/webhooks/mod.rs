@@ -29,6 +29,7 @@ mod times;
 mod testing;
 
 mod alertmanager;
+mod firehydrant;
 mod github;
 mod grafana;
 mod grafana_oncall;
@@ -49,6 +50,7 @@ pub use signature::{Forged, Scheme, verify};
 /// Every tool that is understood, by name.
 pub const VENDORS: &[&Vendor] = &[
     &alertmanager::VENDOR,
+    &firehydrant::VENDOR,
     &github::VENDOR,
     &grafana::VENDOR,
     &grafana_oncall::VENDOR,
