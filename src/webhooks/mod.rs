@@ -36,6 +36,7 @@ mod grafana_oncall;
 mod incidentio;
 mod opsgenie;
 mod pagerduty;
+mod rootly;
 mod sentry;
 mod statuspage;
 
@@ -57,6 +58,7 @@ pub const VENDORS: &[&Vendor] = &[
     &incidentio::VENDOR,
     &opsgenie::VENDOR,
     &pagerduty::VENDOR,
+    &rootly::VENDOR,
     &sentry::VENDOR,
     &statuspage::VENDOR,
 ];
