@@ -29,6 +29,7 @@ mod times;
 mod testing;
 
 mod alertmanager;
+mod datadog;
 mod firehydrant;
 mod github;
 mod grafana;
@@ -51,6 +52,7 @@ pub use signature::{Forged, Scheme, verify};
 /// Every tool that is understood, by name.
 pub const VENDORS: &[&Vendor] = &[
     &alertmanager::VENDOR,
+    &datadog::VENDOR,
     &firehydrant::VENDOR,
     &github::VENDOR,
     &grafana::VENDOR,
