@@ -39,6 +39,7 @@ mod opsgenie;
 mod pagerduty;
 mod rootly;
 mod sentry;
+mod servicenow;
 mod statuspage;
 
 use serde::Serialize;
@@ -62,6 +63,7 @@ pub const VENDORS: &[&Vendor] = &[
     &pagerduty::VENDOR,
     &rootly::VENDOR,
     &sentry::VENDOR,
+    &servicenow::VENDOR,
     &statuspage::VENDOR,
 ];
 
