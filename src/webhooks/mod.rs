@@ -26,6 +26,8 @@ mod tags;
 mod times;
 
 #[cfg(test)]
+mod every_vendor;
+#[cfg(test)]
 mod testing;
 
 mod alertmanager;
