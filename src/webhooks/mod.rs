@@ -16,23 +16,43 @@ macro_rules! sample {
     };
 }
 
+mod alerts;
 pub mod body;
 mod causes;
 mod forges;
 mod headers;
+mod several;
 mod signature;
+mod tags;
 mod times;
 
+mod alertmanager;
 mod argocd;
 mod azuredevops;
 mod bitbucket;
 mod circleci;
+mod datadog;
+mod firehydrant;
 mod flux;
 mod github;
 mod gitlab;
+mod grafana;
+mod grafana_oncall;
+mod incidentio;
 mod jenkins;
 mod netlify;
+mod opsgenie;
+mod pagerduty;
+mod rootly;
+mod sentry;
+mod servicenow;
+mod statuspage;
 mod vercel;
+
+#[cfg(test)]
+mod every_vendor;
+#[cfg(test)]
+mod testing;
 
 use serde::Serialize;
 
@@ -44,15 +64,27 @@ pub use signature::{Forged, Scheme, Signed, same, verify};
 
 /// Every tool that is understood, by name.
 pub const VENDORS: &[&Vendor] = &[
+    &alertmanager::VENDOR,
     &argocd::VENDOR,
     &azuredevops::VENDOR,
     &bitbucket::VENDOR,
     &circleci::VENDOR,
+    &datadog::VENDOR,
+    &firehydrant::VENDOR,
     &flux::VENDOR,
     &github::VENDOR,
     &gitlab::VENDOR,
+    &grafana::VENDOR,
+    &grafana_oncall::VENDOR,
+    &incidentio::VENDOR,
     &jenkins::VENDOR,
     &netlify::VENDOR,
+    &opsgenie::VENDOR,
+    &pagerduty::VENDOR,
+    &rootly::VENDOR,
+    &sentry::VENDOR,
+    &servicenow::VENDOR,
+    &statuspage::VENDOR,
     &vercel::VENDOR,
 ];
 
