@@ -55,6 +55,10 @@ fn micros_of(number: i64) -> i64 {
 
 #[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and what is out of range is refused after it")]
 fn micros_of_seconds(seconds: f64) -> i64 {
+    // beyond the numbers that are whole, infinity too: no time
+    if !seconds.is_finite() || seconds.abs() >= 9.2e18 {
+        return i64::MIN;
+    }
     if seconds.abs() >= 1e11 {
         return micros_of(seconds as i64);
     }
