@@ -18,10 +18,12 @@ macro_rules! sample {
 
 mod body;
 mod causes;
+pub mod cloudevents;
 mod headers;
 mod signature;
 mod times;
 
+mod cdevents;
 mod github;
 
 use serde::Serialize;
@@ -33,7 +35,7 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] = &[&github::VENDOR];
+pub const VENDORS: &[&Vendor] = &[&cdevents::VENDOR, &github::VENDOR];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]

@@ -81,7 +81,7 @@ fn github_event(body: &Value) -> &'static str {
 /// Everything that may be read is.
 pub fn generous() -> Settings {
     Settings {
-        deploy_workflows: ["Deploy", "build", "CI", "deploy", "build-and-test", "my-workflow"]
+        deploy_workflows: ["Deploy", "build", "CI", "deploy", "build-and-test", "my-workflow", "myPipeline"]
             .map(str::to_owned)
             .to_vec(),
         incident_labels: ["incident", "bug"].map(str::to_owned).to_vec(),
