@@ -25,6 +25,7 @@ mod times;
 
 mod cdevents;
 mod github;
+mod jira;
 mod linear;
 
 use serde::Serialize;
@@ -36,7 +37,7 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] = &[&cdevents::VENDOR, &github::VENDOR, &linear::VENDOR];
+pub const VENDORS: &[&Vendor] = &[&cdevents::VENDOR, &github::VENDOR, &jira::VENDOR, &linear::VENDOR];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]

@@ -86,7 +86,7 @@ pub fn generous() -> Settings {
             .to_vec(),
         incident_labels: ["incident", "bug"].map(str::to_owned).to_vec(),
         releases: true,
-        ..Settings::default()
+        estimate_field: Some("customfield_10106".to_owned()),
     }
 }
 
