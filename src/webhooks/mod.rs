@@ -27,6 +27,7 @@ mod cdevents;
 mod github;
 mod jira;
 mod linear;
+mod shortcut;
 
 use serde::Serialize;
 
@@ -37,7 +38,8 @@ pub use headers::Headers;
 pub use signature::{Forged, Scheme, verify};
 
 /// Every tool that is understood, by name.
-pub const VENDORS: &[&Vendor] = &[&cdevents::VENDOR, &github::VENDOR, &jira::VENDOR, &linear::VENDOR];
+pub const VENDORS: &[&Vendor] =
+    &[&cdevents::VENDOR, &github::VENDOR, &jira::VENDOR, &linear::VENDOR, &shortcut::VENDOR];
 
 /// A tool that sends webhooks.
 #[derive(Debug)]
