@@ -19,6 +19,7 @@ macro_rules! sample {
 mod alerts;
 pub mod body;
 mod causes;
+pub mod cloudevents;
 mod forges;
 mod headers;
 mod several;
@@ -30,6 +31,7 @@ mod alertmanager;
 mod argocd;
 mod azuredevops;
 mod bitbucket;
+mod cdevents;
 mod circleci;
 mod datadog;
 mod firehydrant;
@@ -40,12 +42,15 @@ mod grafana;
 mod grafana_oncall;
 mod incidentio;
 mod jenkins;
+mod jira;
+mod linear;
 mod netlify;
 mod opsgenie;
 mod pagerduty;
 mod rootly;
 mod sentry;
 mod servicenow;
+mod shortcut;
 mod statuspage;
 mod vercel;
 
@@ -68,6 +73,7 @@ pub const VENDORS: &[&Vendor] = &[
     &argocd::VENDOR,
     &azuredevops::VENDOR,
     &bitbucket::VENDOR,
+    &cdevents::VENDOR,
     &circleci::VENDOR,
     &datadog::VENDOR,
     &firehydrant::VENDOR,
@@ -78,12 +84,15 @@ pub const VENDORS: &[&Vendor] = &[
     &grafana_oncall::VENDOR,
     &incidentio::VENDOR,
     &jenkins::VENDOR,
+    &jira::VENDOR,
+    &linear::VENDOR,
     &netlify::VENDOR,
     &opsgenie::VENDOR,
     &pagerduty::VENDOR,
     &rootly::VENDOR,
     &sentry::VENDOR,
     &servicenow::VENDOR,
+    &shortcut::VENDOR,
     &statuspage::VENDOR,
     &vercel::VENDOR,
 ];

@@ -129,12 +129,12 @@ fn bitbucket_event(body: &Value, file: &str) -> String {
 /// Everything that may be read is.
 pub fn generous() -> Settings {
     Settings {
-        deploy_workflows: ["Deploy", "build", "CI", "deploy", "build-and-test", "my-workflow", "asgard"]
+        deploy_workflows: ["Deploy", "build", "CI", "deploy", "build-and-test", "my-workflow", "asgard", "myPipeline"]
             .map(str::to_owned)
             .to_vec(),
         incident_labels: ["incident", "bug"].map(str::to_owned).to_vec(),
         releases: true,
-        ..Settings::default()
+        estimate_field: Some("customfield_10106".to_owned()),
     }
 }
 
