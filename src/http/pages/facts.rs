@@ -58,7 +58,7 @@ pub async fn get_facts(visitor: Visitor, State(state): State<AppState>, mut quer
     query.done()?;
     let metric = metric.ok_or_else(|| required([("/metric", true)]))?;
     let selection = report::Selection { only, limit: LINES, after };
-    let page = report::explain(&state.store, &filters.question, metric, selection).await?.page;
+    let page = state.answers.explain(&filters.question, metric, selection).await?.page;
     let link = |more: &[(&str, &str)]| {
         let metric = [("metric", metric.name())];
         let more: Vec<_> = metric.iter().chain(more).copied().collect();
