@@ -88,6 +88,7 @@ impl Service {
             production: config.production_environment.clone(),
             teams: config.teams.clone(),
             group_commit: config.storage.group_commit,
+            clock: clock.clone(),
             patience: config.server.write_limit(),
         };
         let memory = config.storage.index_bytes().map(|bound| Memory::new(store.clone(), bound));

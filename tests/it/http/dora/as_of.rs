@@ -13,6 +13,7 @@ use crate::memory::anything;
 on_each_engine! {
     what_was_answered_then_is_answered_again,
     what_was_explained_then_is_explained_again,
+    what_had_been_sent_but_was_not_recorded_then_is_not_counted,
     what_was_not_known_then_is_not_counted,
     by_default_the_window_ends_then,
     nobody_knows_the_future,
@@ -94,6 +95,26 @@ async fn what_was_explained_then_is_explained_again(engine: Engine) {
     assert_eq!(first.expect(200)["as_of"], "2026-06-15T12:03:00Z");
     let next = app.get(&first.next_page().unwrap()).await.expect(200);
     assert_eq!((&next["as_of"], &next["counted"]), (&first.expect(200)["as_of"], &first.expect(200)["counted"]));
+}
+
+async fn what_had_been_sent_but_was_not_recorded_then_is_not_counted(engine: Engine) {
+    let app = engine.app().await;
+    let (path, body) = deployed("1", "2026-06-10T12:00:00Z", json!({}));
+    let count = async |as_of: &str| {
+        let answer = app.get(&format!("/dora?from=2026-06-10&to=2026-06-11{as_of}")).await.expect(200);
+        answer["deployment_frequency"]["deployments"].as_u64().unwrap()
+    };
+    let lock = app.database.other().await.hold().await;
+    let sent = tokio::spawn(Answer::of(app.request(Method::POST, &path).json(&body)));
+    // it is on its way to the writer, which waits
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    app.set_now("2026-06-15T12:00:02Z");
+    assert_eq!((count("").await, sent.is_finished()), (0, false));
+    app.set_now("2026-06-15T12:00:03Z");
+    lock.let_go().await;
+    sent.await.unwrap().expect(201);
+    assert_eq!(count("&as_of=2026-06-15T12:00:02Z").await, 0, "as it was answered then");
+    assert_eq!(count("&as_of=2026-06-15T12:00:03Z").await, 1);
 }
 
 async fn what_was_not_known_then_is_not_counted(engine: Engine) {
