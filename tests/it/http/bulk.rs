@@ -29,6 +29,7 @@ on_each_engine! {
     a_long_line_is_refused_and_the_next_is_read,
     a_deleted_fact_is_not_imported,
     what_is_exported_can_be_imported_elsewhere,
+    what_was_corrected_or_deleted_can_be_imported_elsewhere_and_here,
     an_export_is_filtered,
     an_export_as_a_table,
     more_than_a_page_is_exported_whole,
@@ -307,6 +308,35 @@ async fn what_is_exported_can_be_imported_elsewhere(engine: Engine) {
     assert_eq!(other.get("/export").await.text, exported.text);
     let dora = "/dora?from=2026-06-01&to=2026-07-01&interval=day&group_by=team";
     assert_eq!(other.get(dora).await.text, app.get(dora).await.text);
+}
+
+async fn what_was_corrected_or_deleted_can_be_imported_elsewhere_and_here(engine: Engine) {
+    let app = engine.app().await;
+    import(&app, "", &[deployment("1"), deployment("2"), deployment("3")]).await;
+    import(&app, "", &[incident("a", "1"), incident("b", "2"), incident("c", "3")]).await;
+    // later than its incident began; deleted under its incident; deleted with it
+    let later = json!({"first_commit_at": null, "deploy_start_at": "2026-06-15T11:30:00Z", "deployed_at": "2026-06-15T11:35:00Z"});
+    Answer::of(app.request(Method::PATCH, "/deployments/1").json(&later)).await.expect(200);
+    for path in ["/deployments/2", "/deployments/3", "/incidents/c"] {
+        assert!(Answer::of(app.request(Method::DELETE, path)).await.status.is_success());
+    }
+    let exported = app.get("/export").await.text;
+    let other = Engine::Sqlite.app().await;
+    let report = Answer::of(sending(&other, "?atomic=true", exported.clone())).await.expect(200);
+    assert_eq!(told(&report), [3, 0, 0, 0]);
+    let dora = "/dora?from=2026-06-01&to=2026-07-01";
+    assert_eq!(other.get(dora).await.text, app.get(dora).await.text);
+    assert_eq!(told(&import(&app, "", &[]).await), [0; 4]);
+    let stored = app.stored().await;
+    assert_eq!(told(&Answer::of(sending(&app, "", exported)).await.expect(200)), [0, 0, 3, 0]);
+    let said = json!({"kind": "incident", "project_id": "shop", "id": "b", "deployment_id": "2"});
+    assert_eq!(told(&import(&app, "", &[said]).await), [0, 0, 1, 0], "as it is stored");
+    assert_eq!(app.stored().await, stored);
+    for kind in ["deployment", "incident"] {
+        let table = app.get(&format!("/export?format=csv&kind={kind}")).await.text;
+        let columns: Vec<_> = table.lines().map(|row| row.matches(',').count()).collect();
+        assert!(columns.iter().all(|n| *n == columns[0]), "{table}");
+    }
 }
 
 async fn an_export_is_filtered(engine: Engine) {
