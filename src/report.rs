@@ -1,5 +1,6 @@
 //! Reading use cases: finds the facts of a window, in memory or in the store, and lets `dora` answer.
 
+mod explanation;
 mod keep;
 mod memory;
 
@@ -10,15 +11,15 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Histogram;
 use tokio::sync::Semaphore;
 
-use crate::domain::{self, Name, Timestamp};
-use crate::dora::explain::{self, After, Metric, Page, Pages};
+use crate::domain::{Name, Timestamp};
 use crate::dora::index::{Astray, Index, Labels};
-use crate::dora::{Answer, Bare, Calendar, Deployment, Incident, Interval, Keys, Linked, Span, Tally};
+use crate::dora::{Answer, Bare, Calendar, Deployment, Incident, Interval, Linked, Span, Tally};
 use crate::dora::{TooMany, TooWide};
 use crate::storage::{self, DeploymentRow, Fact, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Store};
 use crate::telemetry::instruments;
 
 pub use crate::storage::GroupBy;
+pub use explanation::{Explanation, Selection};
 pub use memory::Memory;
 
 /// What is asked.
@@ -66,6 +67,10 @@ impl Question {
         }
     }
 
+    fn has_team(&self, team: Option<&Name>) -> bool {
+        self.teams.is_empty() || team.is_some_and(|team| self.teams.contains(team))
+    }
+
     /// Groups that are answered also when nothing happened in them: those that were asked for by name.
     fn expected_groups(&self) -> &[Name] {
         match self.group_by {
@@ -82,7 +87,7 @@ impl Question {
 pub struct Answers {
     store: Store,
     memory: Option<Memory>,
-    /// One look back at a time: each makes an index of its own.
+    /// One look back at a time: each goes through the whole journal.
     past: Arc<Semaphore>,
     duration: Histogram<f64>,
 }
@@ -124,7 +129,7 @@ impl Answers {
             Fact::Deployment(fact) => index.follow_deployment(None, &fact).map_err(unlike),
             Fact::Incident(fact) => index.follow_incident(None, &fact).map_err(unlike),
         };
-        self.store.facts_as_of::<Error>(moment, &question.projects, take).await?;
+        self.store.snapshot().await?.facts_as_of::<Error>(moment, None, &question.projects, take).await?;
         from_index(&index, calendar, question)
     }
 }
@@ -138,11 +143,11 @@ fn from_index(index: &Index, calendar: Calendar, question: &Question) -> Result<
     for name in question.expected_groups() {
         tally.expect(Some(name));
     }
-    let among = |names: &[Name], name: Option<&Name>| names.is_empty() || name.is_some_and(|name| names.contains(name));
+    let among = |names: &[Name], name: &Name| names.is_empty() || names.contains(name);
     let wanted = |labels: &Labels| {
-        among(&question.projects, Some(&labels.project))
-            && among(&question.teams, labels.team.as_ref())
-            && among(&question.environments, Some(&labels.environment))
+        among(&question.projects, &labels.project)
+            && question.has_team(labels.team.as_ref())
+            && among(&question.environments, &labels.environment)
     };
     index.count(&mut tally, wanted, |labels| match question.group_by {
         None => None,
@@ -181,67 +186,6 @@ async fn from_store(store: &Store, calendar: Calendar, question: &Question) -> R
     let groups = groups.into_iter().filter_map(|(name, id)| Some((name, by_id.remove(&id)?)));
     let groups = if question.group_by.is_some() { groups.collect() } else { Vec::new() };
     Ok(Report { calendar, all, groups })
-}
-
-/// Which of the facts behind a number.
-#[derive(Debug)]
-pub struct Selection {
-    /// The counted ones, or those left out.
-    pub only: Option<bool>,
-    pub limit: u16,
-    pub after: Option<After>,
-}
-
-#[derive(Debug)]
-pub struct Explanation {
-    /// Of these, the block of the metric is right; blocks made of other facts are empty.
-    pub keys: Keys,
-    pub page: Page,
-}
-
-/// The facts behind a number, for a window as a whole.
-pub async fn explain(
-    store: &Store,
-    question: &Question,
-    metric: Metric,
-    selection: Selection,
-) -> Result<Explanation, Error> {
-    let calendar = Calendar::new(question.span, None)?;
-    let mut scope = question.scope();
-    let environments = std::mem::take(&mut scope.environments);
-    let seen_by = explain::Scope { from: scope.from, to: scope.to, environments };
-    let mut pages = Pages::new(selection.after, selection.limit, selection.only);
-    let mut tally = Tally::new(&calendar);
-    let mut snapshot = store.snapshot().await?;
-    if metric.is_of_deployments() {
-        let linked = snapshot.linked_incidents(&scope).await?;
-        let take = |fact: domain::Deployment| {
-            let linked = linked.of(fact.project_id.as_str(), fact.id.as_str());
-            let linked: Vec<_> = linked.iter().map(|incident| (incident.id.clone(), seen(incident))).collect();
-            if seen_by.has_environment(&fact.environment)
-                && let Some(small) = Deployment::of(&fact, linked.iter().map(|(_, incident)| *incident))
-            {
-                tally.deployment((), &small);
-            }
-            if let Some(line) = explain::deployment(metric, &fact, &linked, &seen_by) {
-                pages.add(line);
-            }
-        };
-        snapshot.whole_deployments(&scope, take).await?;
-    } else {
-        let take = |fact: domain::Incident| {
-            if seen_by.has_environment(&fact.environment) {
-                tally.incident((), &(&fact).into());
-            }
-            if let Some(line) = explain::incident(metric, &fact, &seen_by) {
-                pages.add(line);
-            }
-        };
-        snapshot.whole_incidents(&scope, take).await?;
-    }
-    drop(snapshot);
-    let (all, _) = tally.finish()?;
-    Ok(Explanation { keys: all.total, page: pages.finish() })
 }
 
 fn deployment(row: &DeploymentRow<'_>, linked: &LinkedIncidents) -> Option<Deployment> {

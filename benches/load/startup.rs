@@ -117,7 +117,8 @@ async fn fill(file: &Path, options: &Options) -> anyhow::Result<()> {
             number += 1;
         }
         let mut tx = store.begin().await?;
-        tx.write(&Writes { new_deployments: facts.iter().collect(), journal, totals, ..Writes::default() }).await?;
+        tx.write(&Writes { new_deployments: facts.iter().collect(), journal, totals, ..Writes::default() }, None)
+            .await?;
         tx.commit().await?;
     }
     store.close().await;

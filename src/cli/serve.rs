@@ -94,6 +94,7 @@ impl Service {
             production: config.production_environment.clone(),
             teams: config.teams.clone(),
             group_commit: config.storage.group_commit,
+            clock: clock.clone(),
             patience: config.server.write_limit(),
         };
         let memory = config.storage.index_bytes().map(|bound| Memory::new(store.clone(), bound));
@@ -126,7 +127,9 @@ impl Service {
             body_limit: config.server.body_limit_bytes,
             webhook_limit: config.webhooks.body_limit_bytes,
             import_limit: config.server.import_limit_bytes,
+            import_folder: config.storage.spool_folder(),
             exports: http::export_slots(),
+            imports: http::import_slots(),
             max_connections: config.server.max_connections,
             request_timeout: config.server.request_timeout(),
             metrics_auth: config.server.metrics_auth,

@@ -15,7 +15,7 @@ pub struct Server {
     /// Open at once; others wait. Lowered where the process may not have so many files.
     pub max_connections: usize,
     pub body_limit_bytes: usize,
-    /// Of `POST /import`, as it is sent; it is held in memory.
+    /// Of `POST /import`, as it is sent and inflated; what is large is kept on the disk until it is recorded.
     pub import_limit_bytes: usize,
     pub request_timeout_seconds: u64,
     /// How long a stop waits for requests in flight.
@@ -33,7 +33,7 @@ impl Default for Server {
             port: 3000,
             max_connections: 1024,
             body_limit_bytes: 1024 * 1024,
-            import_limit_bytes: 32 * 1024 * 1024,
+            import_limit_bytes: 1024 * 1024 * 1024,
             request_timeout_seconds: 30,
             shutdown_timeout_seconds: 30,
             cors_origins: Vec::new(),

@@ -43,6 +43,16 @@ impl Storage {
         Some(self.index_memory_mb.saturating_mul(1024 * 1024)).filter(|bytes| *bytes > 0)
     }
 
+    /// Where large imports are kept while they come: beside the SQLite file there is room for them. With PostgreSQL
+    /// where the system has its temporary files (`TMPDIR`).
+    pub fn spool_folder(&self) -> PathBuf {
+        let beside = || self.sqlite_db.parent().filter(|folder| !folder.as_os_str().is_empty());
+        match &self.database_url {
+            Some(_) => std::env::temp_dir(),
+            None => beside().unwrap_or(Path::new(".")).to_owned(),
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), Problem> {
         if let Some(problem) = wrong_with_name(&self.sqlite_db) {
             return Err(Problem::at("storage.sqlite_db", problem));

@@ -69,7 +69,7 @@ impl Bench {
         let mut writes = Writes::default();
         writes.totals.add(observation, self.clock.now());
         let mut tx = self.store.begin().await.unwrap();
-        tx.write(&writes).await.unwrap();
+        tx.write(&writes, None).await.unwrap();
         tx.commit().await.unwrap();
     }
 }

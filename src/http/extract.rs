@@ -1,6 +1,8 @@
 //! What comes in, typed, or a problem document: the one JSON extractor, ids in paths, query parameters, forms.
 
-use axum::body::HttpBody as _;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::header;
 use axum::http::request::Parts;
@@ -9,6 +11,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_path_to_error::Segment;
+use tokio::time::Instant;
 
 use super::AppState;
 use super::error::{self, Problem};
@@ -49,32 +52,58 @@ pub struct Bounds {
 }
 
 pub async fn read(request: Request, bounds: Bounds, state: &AppState) -> Result<Vec<u8>, Problem> {
-    let (patience, limit) = (state.request_timeout, bounds.bytes);
-    let mut deadline = tokio::time::Instant::now() + patience;
-    let too_large = || Problem::new(&error::TOO_LARGE, format!("the body is larger than {limit} bytes"));
-    let mut body = request.into_body();
-    // what is announced as too large need not be sent
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large());
-    }
+    let mut frames = Frames::new(request, bounds, state)?;
     let mut kept = Vec::new();
-    loop {
-        let frame = match tokio::time::timeout_at(deadline, body.frame()).await {
-            Ok(None) => return Ok(kept),
-            Ok(Some(Ok(frame))) => frame,
+    while let Some(frame) = frames.next().await? {
+        kept.extend_from_slice(&frame);
+    }
+    Ok(kept)
+}
+
+/// A body piece by piece, up to its end.
+pub struct Frames {
+    body: Body,
+    bounds: Bounds,
+    patience: Duration,
+    deadline: Instant,
+    length: usize,
+}
+
+impl Frames {
+    pub fn new(request: Request, bounds: Bounds, state: &AppState) -> Result<Self, Problem> {
+        let patience = state.request_timeout;
+        let frames =
+            Self { body: request.into_body(), bounds, patience, deadline: Instant::now() + patience, length: 0 };
+        // what is announced as too large need not be sent
+        if frames.body.size_hint().lower() > bounds.bytes as u64 {
+            return Err(frames.too_large());
+        }
+        Ok(frames)
+    }
+
+    fn too_large(&self) -> Problem {
+        Problem::new(&error::TOO_LARGE, format!("the body is larger than {} bytes", self.bounds.bytes))
+    }
+
+    /// `None`: that was all.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        if self.bounds.each_frame {
+            self.deadline = Instant::now() + self.patience;
+        }
+        let frame = match tokio::time::timeout_at(self.deadline, self.body.frame()).await {
+            Ok(None) => return Ok(None),
+            Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
             Ok(Some(Err(_))) => return Err(Problem::new(&error::NOT_JSON, "the body broke off")),
             Err(_) => {
-                let detail = format!("the body did not arrive within {} s", patience.as_secs());
+                let detail = format!("the body did not arrive within {} s", self.patience.as_secs());
                 return Err(Problem::new(&error::TIMEOUT, detail));
             }
         };
-        if bounds.each_frame {
-            deadline = tokio::time::Instant::now() + patience;
+        self.length += frame.len();
+        if self.length > self.bounds.bytes {
+            return Err(self.too_large());
         }
-        kept.extend_from_slice(&frame.into_data().unwrap_or_default());
-        if kept.len() > limit {
-            return Err(too_large());
-        }
+        Ok(Some(frame))
     }
 }
 

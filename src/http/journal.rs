@@ -23,24 +23,24 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct JournalEntry {
     /// Its place in the journal.
-    seq: i64,
+    pub seq: i64,
     #[schema(value_type = String, format = DateTime)]
-    recorded_at: Timestamp,
+    pub recorded_at: Timestamp,
     /// The name of the token or user that sent it.
-    actor: String,
+    pub actor: String,
     /// For example `deployment.deployed` or `incident.corrected`.
     #[schema(example = "deployment.corrected")]
-    kind: String,
+    pub kind: String,
     /// `deployment` or `incident`
-    entity: &'static str,
-    project_id: String,
-    id: String,
+    pub entity: &'static str,
+    pub project_id: String,
+    pub id: String,
     /// The fields that it changed, by name.
     #[schema(value_type = BTreeMap<String, Change>)]
-    changes: Map<String, Value>,
+    pub changes: Map<String, Value>,
     /// The fact as it was from then on; `null` when that was a deletion.
     #[schema(value_type = Option<Object>)]
-    after: Option<Map<String, Value>>,
+    pub after: Option<Map<String, Value>>,
 }
 
 /// A field before and after a change.
@@ -86,7 +86,16 @@ async fn get_journal(
     base: Base,
     mut query: Query,
 ) -> Result<Response, Problem> {
-    let filter = JournalFilter {
+    let filter = filter(&mut query)?;
+    query.done()?;
+    let (recorded, more) = state.store.journal(&filter).await?;
+    let next = recorded.last().filter(|_| more).map(|last| last.seq.to_string());
+    Ok((base.next_page(next.as_deref()), axum::Json(entries(recorded)?)).into_response())
+}
+
+/// The parameters, as the page takes them too; the caller has taken or will take its own.
+pub fn filter(query: &mut Query) -> Result<JournalFilter, Problem> {
+    Ok(JournalFilter {
         entity: query.one("entity", entity)?,
         project_id: query.one("project_id", Name::parse)?,
         id: query.one("id", Name::parse)?,
@@ -94,17 +103,16 @@ async fn get_journal(
         actor: query.one("actor", word)?,
         from: query.one("from", time_or_date)?,
         to: query.one("to", time_or_date)?,
-        limit: limit(&mut query)?,
+        limit: limit(query)?,
         before_seq: query.one("cursor", |text| {
             text.parse().map_err(|_| "expected a cursor from the Link header of the page before".to_owned())
         })?,
-    };
-    query.done()?;
-    let (recorded, more) = state.store.journal(&filter).await?;
-    let next = recorded.last().filter(|_| more).map(|last| last.seq.to_string());
-    let entries = recorded.into_iter().map(entry).collect::<Result<Vec<_>, _>>();
-    let entries = entries.map_err(|_| Problem::new(&error::INTERNAL, error::INTERNAL.advice))?;
-    Ok((base.next_page(next.as_deref()), axum::Json(entries)).into_response())
+    })
+}
+
+pub fn entries(recorded: Vec<Recorded>) -> Result<Vec<JournalEntry>, Problem> {
+    let entries = recorded.into_iter().map(entry).collect::<Result<_, _>>();
+    entries.map_err(|_| Problem::new(&error::INTERNAL, error::INTERNAL.advice))
 }
 
 fn entity(text: &str) -> Result<Entity, String> {

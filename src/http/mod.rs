@@ -45,6 +45,7 @@ use crate::storage::Store;
 use error::Problem;
 
 pub use export::slots as export_slots;
+pub use import::slots as import_slots;
 pub use public::Public;
 pub use server::serve;
 
@@ -92,10 +93,14 @@ pub struct Parts {
     pub import_limit: usize,
     /// Bytes of a webhook's delivery.
     pub webhook_limit: usize,
+    /// Where an import is kept while it comes.
+    pub import_folder: std::path::PathBuf,
     pub max_connections: usize,
     pub request_timeout: Duration,
     /// How many more exports may run at once.
     pub exports: Arc<tokio::sync::Semaphore>,
+    /// How many more imports may be read at once.
+    pub imports: Arc<tokio::sync::Semaphore>,
     /// Whether `/metrics` asks for credentials.
     pub metrics_auth: bool,
     pub cors_origins: Vec<HeaderValue>,

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use super::health::Health;
 use super::plan::Rules;
 use super::{Command, Effect, Error, Ingest, Job, LetterAnswer, Mode, Outcome, Work, load};
-use crate::domain::{Name, Refusal, teams::Teams};
+use crate::domain::{Clock, Name, Refusal, teams::Teams};
 use crate::storage::{self, Letter, Store, Tx};
 use crate::telemetry::instruments;
 
@@ -32,6 +32,8 @@ pub struct Settings {
     pub teams: Teams,
     /// `false`: one transaction for each command; for comparison only.
     pub group_commit: bool,
+    /// For when it was recorded.
+    pub clock: Clock,
     /// How long a command may wait before it is refused as too much, and how long a batch may take.
     pub patience: Duration,
 }
@@ -46,6 +48,7 @@ pub struct Unwritten;
 pub struct Writer {
     store: Store,
     rules: Rules,
+    clock: Clock,
     batch: usize,
     patience: Duration,
     queue: mpsc::Receiver<Job>,
@@ -71,7 +74,7 @@ impl Writer {
         let batch = if settings.group_commit { BATCH } else { 1 };
         let rules = Rules { production: settings.production, teams: settings.teams };
         let (meters, next_probe) = (Meters::new(), Instant::now());
-        (Self { store, rules, batch, patience, queue, health, next_probe, meters }, ingest)
+        (Self { store, rules, clock: settings.clock, batch, patience, queue, health, next_probe, meters }, ingest)
     }
 
     /// Runs until `stop` ends and the queue is empty, or until nobody can send any more.
@@ -235,7 +238,7 @@ impl Writer {
         let mut tries = 0;
         loop {
             let started = Instant::now();
-            let outcome = once(&self.store, commands, mode, &self.rules).await;
+            let outcome = once(&self.store, commands, mode, &self.rules, Some(&self.clock)).await;
             let failure = outcome.as_ref().err().map(|error| KeyValue::new("error.type", error.kind()));
             self.meters.commit_duration.record(started.elapsed().as_secs_f64(), failure.as_slice());
             match outcome {
@@ -254,21 +257,34 @@ impl Writer {
     }
 }
 
-/// Records many commands in one transaction, beside a queue or without one; those that were refused.
+/// Records many commands in one transaction, beside a queue or without one, as if each had been recorded when it was
+/// received; those that were refused.
 pub async fn tell(store: &Store, commands: &[Command], rules: &Rules) -> Result<Vec<Refusal>, storage::Error> {
     let commands: Vec<_> = commands.iter().collect();
-    let done = once(store, &commands, Mode::Each, rules).await?;
+    let done = once(store, &commands, Mode::Each, rules, None).await?;
     Ok(done.outcomes.into_iter().filter_map(Result::err).collect())
 }
 
 /// The commands in one transaction, tried once.
-async fn once(store: &Store, commands: &[&Command], mode: Mode, rules: &Rules) -> Result<Done, storage::Error> {
+async fn once(
+    store: &Store,
+    commands: &[&Command],
+    mode: Mode,
+    rules: &Rules,
+    clock: Option<&Clock>,
+) -> Result<Done, storage::Error> {
     let mut tx = store.begin().await?;
-    let outcome = attempt(&mut tx, commands, mode, rules).await;
+    let outcome = attempt(&mut tx, commands, mode, rules, clock).await;
     tx.end(outcome).await
 }
 
-async fn attempt(tx: &mut Tx<'_>, commands: &[&Command], mode: Mode, rules: &Rules) -> Result<Done, storage::Error> {
+async fn attempt(
+    tx: &mut Tx<'_>,
+    commands: &[&Command],
+    mode: Mode,
+    rules: &Rules,
+    clock: Option<&Clock>,
+) -> Result<Done, storage::Error> {
     let mut working = load::working_set(tx, commands.iter().copied()).await?;
     let outcomes: Vec<_> = commands.iter().map(|command| working.apply(command, rules)).collect();
     let wanted = match mode {
@@ -278,7 +294,7 @@ async fn attempt(tx: &mut Tx<'_>, commands: &[&Command], mode: Mode, rules: &Rul
     };
     let writes = working.writes().filter(|_| wanted);
     if let Some(writes) = &writes {
-        tx.write(writes).await?;
+        tx.write(writes, clock).await?;
     }
     Ok(Done { outcomes, wrote: writes.is_some() })
 }

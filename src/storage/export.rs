@@ -1,5 +1,7 @@
 //! Every fact of a store, page by page, as they were at one moment.
 
+use std::collections::HashSet;
+
 use sqlx::QueryBuilder;
 
 use super::engine::names;
@@ -51,6 +53,14 @@ impl Snapshot {
         after: Option<&After>,
     ) -> Result<Vec<Deployment>, Error> {
         page!(self, filter, after, deployments, "happened_at")
+    }
+
+    /// Project and id of the deleted deployments that incidents are linked to.
+    pub async fn deleted_with_incidents(&mut self) -> Result<HashSet<(Name, Name)>, Error> {
+        const SELECT: &str =
+            "SELECT project_id, id FROM deployments WHERE deleted_at IS NOT NULL AND incident_count > 0";
+        let keys: Vec<_> = in_tx!(self, |connection| sqlx::query_as(SELECT).fetch_all(connection).await?);
+        Ok(keys.into_iter().collect())
     }
 
     /// The same of incidents; the span is that of their start.

@@ -66,6 +66,7 @@ impl Fact {
 /// One accepted change.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    /// When it was sent; it is recorded a little later.
     pub recorded_at: Timestamp,
     pub actor: Name,
     pub kind: &'static str,
@@ -141,13 +142,13 @@ struct Row<'a> {
 }
 
 impl Tx<'_> {
-    pub(super) async fn insert_journal(&mut self, entries: &[Entry]) -> Result<(), Error> {
+    pub(super) async fn insert_journal(&mut self, entries: &[Entry], now: Option<Timestamp>) -> Result<(), Error> {
         let rows: Vec<_> = entries
             .iter()
             .map(|entry| {
                 let (project_id, entity_id) = entry.after.key();
                 Row {
-                    recorded_at: entry.recorded_at,
+                    recorded_at: now.map_or(entry.recorded_at, |now| now.max(entry.recorded_at)),
                     actor: &entry.actor,
                     kind: entry.kind,
                     entity: entry.after.entity(),

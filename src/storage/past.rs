@@ -3,19 +3,20 @@
 use futures_util::TryStreamExt as _;
 use sqlx::{QueryBuilder, Row as _};
 
-use super::{Error, Fact, Store};
+use super::{Entity, Error, Fact, Snapshot};
 use crate::domain::{Name, Timestamp};
 
-impl Store {
+impl Snapshot {
     /// Hands over each fact of the projects (empty: of all) as the last change up to a moment left it, deleted ones
-    /// too, in no order. Reads the whole journal's index.
+    /// too, in no order; `only` those of one sort. Reads the whole journal's index.
     pub async fn facts_as_of<E: From<Error>>(
-        &self,
+        &mut self,
         moment: Timestamp,
+        only: Option<Entity>,
         projects: &[Name],
         mut take: impl FnMut(Fact) -> Result<(), E> + Send,
     ) -> Result<(), E> {
-        on_engine!(self, |pool| {
+        in_tx!(self, |connection| {
             let mut query = QueryBuilder::new(
                 "WITH last AS NOT MATERIALIZED (SELECT MAX(seq) AS seq FROM journal WHERE recorded_at <= ",
             );
@@ -28,12 +29,15 @@ impl Store {
                 }
                 query.push(")");
             }
+            if let Some(entity) = only {
+                query.push(" AND entity = ").push_bind(entity.word());
+            }
             // in the order of the index, so that nothing has to be sorted
             query.push(
                 " GROUP BY entity_id, project_id, entity) \
                  SELECT journal.entity, CAST(journal.after AS TEXT) FROM last JOIN journal ON journal.seq = last.seq",
             );
-            let mut rows = query.build().fetch(pool);
+            let mut rows = query.build().fetch(connection);
             while let Some(row) = rows.try_next().await.map_err(Error::from)? {
                 let (entity, after): (&str, &str) =
                     (row.try_get(0).map_err(Error::from)?, row.try_get(1).map_err(Error::from)?);

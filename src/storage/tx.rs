@@ -9,7 +9,7 @@ use super::engine::{Dialect, Pool, Texts};
 use super::pg_writer::PgWrite;
 use super::series::{SeriesIds, Totals};
 use super::{Entry, Error, Store};
-use crate::domain::{Deployment, Incident, Name};
+use crate::domain::{Clock, Deployment, Incident, Name};
 use crate::metrics::Labels;
 
 #[derive(Debug)]
@@ -56,14 +56,16 @@ impl<'a> Tx<'a> {
         Ok(Self { store, inner, new_series: HashMap::new() })
     }
 
-    /// The journal after the facts: who follows it counts on a transaction having an id before it takes numbers.
-    pub async fn write(&mut self, writes: &Writes<'_>) -> Result<(), Error> {
+    /// The journal after the facts: who follows it counts on a transaction having an id before it takes numbers. And
+    /// last of all: by the clock it says when others see what it is about, not when that was sent; without one it
+    /// keeps the time of each entry.
+    pub async fn write(&mut self, writes: &Writes<'_>, clock: Option<&Clock>) -> Result<(), Error> {
         self.insert_deployments(&writes.new_deployments).await?;
         self.update_deployments(&writes.changed_deployments).await?;
         self.insert_incidents(&writes.new_incidents).await?;
         self.update_incidents(&writes.changed_incidents).await?;
-        self.insert_journal(&writes.journal).await?;
-        self.add_to_totals(&writes.totals).await
+        self.add_to_totals(&writes.totals).await?;
+        self.insert_journal(&writes.journal, clock.map(Clock::now)).await
     }
 
     /// On disk when this returns.

@@ -174,16 +174,29 @@ impl Other {
 
     /// Keeps everyone else from writing until it is dropped.
     pub async fn hold(mut self) -> Self {
-        let sql = match self {
-            Self::Sqlite(_) => "BEGIN IMMEDIATE",
-            Self::Postgres(_) => "BEGIN; LOCK TABLE deployments IN EXCLUSIVE MODE",
-        };
-        self.execute(sql).await;
+        match &mut self {
+            Self::Sqlite(connection) => {
+                // who waits politely never comes between the writes of a busy writer
+                sqlx::raw_sql("PRAGMA busy_timeout = 0").execute(&mut *connection).await.unwrap();
+                while sqlx::raw_sql("BEGIN IMMEDIATE").execute(&mut *connection).await.is_err() {}
+            }
+            Self::Postgres(_) => self.execute("BEGIN; LOCK TABLE deployments IN EXCLUSIVE MODE").await,
+        }
         self
     }
 
     pub async fn let_go(mut self) {
         self.execute("ROLLBACK").await;
+    }
+}
+
+impl Database {
+    /// Where its file is, if it is one.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        match self {
+            Self::Sqlite { folder } => Some(folder.path()),
+            Self::Postgres { .. } | Self::Shared { .. } => None,
+        }
     }
 }
 

@@ -311,5 +311,5 @@ async fn write(tx: &mut em_metrics::storage::Tx<'_>, fact: &Deployment) {
         after: Fact::Deployment(fact.clone()),
     };
     let writes = Writes { new_deployments: vec![&fact], journal: vec![entry], totals, ..Writes::default() };
-    tx.write(&writes).await.unwrap();
+    tx.write(&writes, None).await.unwrap();
 }

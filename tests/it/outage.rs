@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
@@ -12,11 +13,14 @@ use tokio::time::Instant;
 
 use crate::app::{Answer, App};
 use crate::engine::Engine;
+use crate::http::with;
 use crate::proxy::Proxy;
 
 on_each_engine! {
     a_lock_that_somebody_holds_is_answered_in_time_and_outlived,
     a_stop_during_an_outage_ends_in_time_and_says_so,
+    an_import_that_is_held_up_in_the_middle_says_that_its_first_lines_are_recorded,
+    an_import_that_the_database_refuses_in_the_middle_does_not_say_that_nothing_was_recorded,
     what_the_database_refuses_is_our_fault_and_no_outage,
 }
 
@@ -93,8 +97,45 @@ async fn a_stop_during_an_outage_ends_in_time_and_says_so(engine: Engine) {
     app.expect_exact().await;
 }
 
-async fn what_the_database_refuses_is_our_fault_and_no_outage(engine: Engine) {
+async fn an_import_that_is_held_up_in_the_middle_says_that_its_first_lines_are_recorded(engine: Engine) {
     let app = app(engine).await;
+    let fact = |n: usize| {
+        with(start(&n.to_string()), json!({"kind": "deployment", "deploy_start_at": "2026-06-15T10:00:00Z"}))
+    };
+    let lines = (0..8000).map(|n| fact(n).to_string()).collect::<Vec<_>>().join("\n");
+    let send = || {
+        let request = app.request(Method::POST, "/import").header("content-type", "application/x-ndjson");
+        Answer::of(request.body(lines.clone()))
+    };
+    let lock = app.database.other().await.hold().await;
+    let held_up = send().await;
+    held_up.expect_problem(503, "unavailable");
+    assert!(!held_up.text.contains("are recorded"), "{}", held_up.text);
+    lock.let_go().await;
+    app.comes_back().await;
+
+    let other = app.database.other().await;
+    let sending = tokio::spawn(send());
+    while app.store.journal_len().await.unwrap() == 0 && !sending.is_finished() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let lock = other.hold().await;
+    let held_up = sending.await.unwrap();
+    assert_eq!(held_up.status, 503);
+    assert!(held_up.text.contains("the first lines are recorded, the rest is not"), "{}", held_up.text);
+    assert_eq!(held_up.header("retry-after"), "1");
+    lock.let_go().await;
+    app.comes_back().await;
+    let recorded = app.store.journal_len().await.unwrap();
+    assert!((500..8000).contains(&recorded) && recorded % 500 == 0, "{recorded} lines are recorded");
+    // as it says: sent again, all is there once
+    let report = send().await.expect(200);
+    assert_eq!((&report["unchanged"], &report["created"]), (&json!(recorded), &json!(8000 - recorded)));
+    app.expect_exact().await;
+}
+
+/// From now on the database itself has nothing to do with ids that begin with "bad".
+async fn refuse(app: &App, engine: Engine) {
     let refuse = match engine {
         Engine::Sqlite => {
             "CREATE TRIGGER refuse BEFORE INSERT ON deployments WHEN NEW.id LIKE 'bad%' \
@@ -103,6 +144,28 @@ async fn what_the_database_refuses_is_our_fault_and_no_outage(engine: Engine) {
         Engine::Postgres => "ALTER TABLE deployments ADD CONSTRAINT hush CHECK (id NOT LIKE 'bad%')",
     };
     app.database.other().await.execute(refuse).await;
+}
+
+async fn an_import_that_the_database_refuses_in_the_middle_does_not_say_that_nothing_was_recorded(engine: Engine) {
+    let app = app(engine).await;
+    refuse(&app, engine).await;
+    let fact = |id: &str| with(start(id), json!({"kind": "deployment", "deploy_start_at": "2026-06-15T10:00:00Z"}));
+    for (bad, recorded, words) in [(700, 500, "those before them are recorded"), (3, 0, "nothing was recorded")] {
+        let id = |n: usize| if n == bad { "bad".to_owned() } else { format!("{bad}-{n}") };
+        let lines = (0..1200).map(|n| fact(&id(n)).to_string()).collect::<Vec<_>>().join("\n");
+        let before = app.store.journal_len().await.unwrap();
+        let request = app.request(Method::POST, "/import").header("content-type", "application/x-ndjson").body(lines);
+        let answer = Answer::of(request).await;
+        answer.expect_problem(500, "internal");
+        assert!(answer.text.contains(words) && !answer.text.contains("hush"), "{}", answer.text);
+        assert_eq!(app.store.journal_len().await.unwrap() - before, recorded);
+    }
+    app.expect_exact().await;
+}
+
+async fn what_the_database_refuses_is_our_fault_and_no_outage(engine: Engine) {
+    let app = app(engine).await;
+    refuse(&app, engine).await;
     let ids = ["1", "bad-2", "3", "bad-4", "5"];
     let answers = join_all(ids.map(|id| app.post("/deployments", start(id)))).await;
     for (id, answer) in ids.iter().zip(&answers) {

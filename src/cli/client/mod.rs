@@ -29,6 +29,9 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'
 pub(super) enum Failure {
     #[error("{0}")]
     Refused(String),
+    /// Of the same in smaller parts each may be taken.
+    #[error("{0}")]
+    TooLarge(String),
     #[error("{0}")]
     Unreachable(String),
     #[error("interrupted")]
@@ -38,7 +41,7 @@ pub(super) enum Failure {
 impl Failure {
     pub(super) fn exit_code(&self) -> u8 {
         match self {
-            Self::Refused(_) => 1,
+            Self::Refused(_) | Self::TooLarge(_) => 1,
             Self::Unreachable(_) => 3,
             // as shells tell of a process that ctrl-c has ended
             Self::Interrupted => 130,

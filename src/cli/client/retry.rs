@@ -137,6 +137,7 @@ impl Access {
                 "{service} redirects{}: give the final address as --url",
                 answer.location().map(|to| format!(" to {}", masked_url(to))).unwrap_or_default()
             ))),
+            StatusCode::PAYLOAD_TOO_LARGE => Outcome::Failed(Failure::TooLarge(problem)),
             _ => Outcome::Failed(Failure::Refused(problem)),
         }
     }

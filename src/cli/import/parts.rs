@@ -54,6 +54,13 @@ impl Part {
         rest
     }
 
+    /// `None`: it is one line, and cannot be less.
+    pub(super) fn halves(&self) -> Option<[Self; 2]> {
+        let (first, second) = self.lines.split_at(self.len() / 2);
+        let of = |lines: &[(u64, usize)]| lines.iter().map(|(number, _)| *number).collect::<BTreeSet<_>>();
+        (!first.is_empty()).then(|| [self.without(&of(second)), self.without(&of(first))])
+    }
+
     pub(super) fn gzipped(&self) -> io::Result<Vec<u8>> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
         encoder.write_all(&self.text)?;

@@ -97,13 +97,13 @@ impl<'a> Run<'a> {
             line = record.line;
             self.put(record, &mut part)?;
             if part.is_full(self.import.lines_per_part as usize) {
-                self.send(&std::mem::take(&mut part)).await?;
+                self.send(std::mem::take(&mut part)).await?;
                 self.keep(kind, line);
                 self.progress.at(before + meter.load(Ordering::Relaxed), self.tally);
             }
         }
         if !part.is_empty() {
-            self.send(&part).await?;
+            self.send(part).await?;
         }
         if line > after {
             self.keep(kind, line);
@@ -121,7 +121,7 @@ impl<'a> Run<'a> {
             }
         }
         if !part.is_empty() {
-            self.send(&part).await?;
+            self.send(part).await?;
         }
         Ok(())
     }
@@ -137,7 +137,22 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn send(&mut self, part: &Part) -> anyhow::Result<()> {
+    /// What the service, or a proxy before it, finds too large is sent in halves, unless it has to be one.
+    async fn send(&mut self, part: Part) -> anyhow::Result<()> {
+        let mut parts = vec![part];
+        while let Some(part) = parts.pop() {
+            match self.send_whole(&part).await {
+                Err(error) if matches!(error.downcast_ref(), Some(Failure::TooLarge(_))) => match part.halves() {
+                    Some([first, second]) if !self.import.at_once() => parts.extend([second, first]),
+                    _ => return Err(error),
+                },
+                sent => sent?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_whole(&mut self, part: &Part) -> anyhow::Result<()> {
         // a line that cannot even be sent settles an import that is all or nothing; the others are tried, to tell all
         let only_tried = self.import.dry_run || (self.import.atomic && self.tally.refused > 0);
         let Report { mut tally, faults } = self.post(part, only_tried).await?;

@@ -69,7 +69,7 @@ fn row(text: &mut String, number: &Number) {
         let _ = write!(text, "<td class=\"n\">{value}</td><td class=\"n\">{}</td>", window.n);
     }
     let class = if trend.verdict == "signal" { "signal" } else { "quiet" };
-    let (change, verdict) = (safe(&words::change(trend)), safe(words::verdict(trend)));
+    let (change, verdict) = (safe(&words::change(trend)), safe(&words::verdict(trend)));
     let _ = writeln!(text, "<td class=\"n\">{change}</td><td class=\"{class}\">{verdict}</td></tr>");
 }
 

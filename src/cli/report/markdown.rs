@@ -23,7 +23,7 @@ pub(super) fn render(report: &Report) -> String {
             words::value(&trend.measured, &trend.before),
             trend.before.n.to_string(),
             words::change(trend),
-            words::verdict(trend).to_owned(),
+            words::verdict(trend),
         ];
         let _ = writeln!(text, "| {} |", cells.map(|cell| safe(&cell)).join(" | "));
     }

@@ -53,7 +53,20 @@ pub(super) struct Trend {
     /// `signal`, `noise` or `not_enough_data`
     pub(super) verdict: String,
     pub(super) better: Option<bool>,
+    /// Services before this one do not say it.
+    #[serde(default)]
+    pub(super) stands_out: Option<StandsOut>,
     pub(super) reason: String,
+}
+
+/// How many parts of the window are more than noise, and on which side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StandsOut {
+    pub(super) of: u64,
+    pub(super) better: u64,
+    pub(super) worse: u64,
+    pub(super) jumps: u64,
+    pub(super) lasting: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

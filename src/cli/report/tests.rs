@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::model::{Count, Fact, Window};
+use super::model::{Count, Fact, StandsOut, Window};
 use super::*;
 
 /// What somebody may call a project who means no good.
@@ -18,6 +18,7 @@ fn report() -> Report {
         relative_difference: Some(0.5),
         verdict: verdict.to_owned(),
         better,
+        stands_out: better.map(|_| StandsOut { of: 7, better: 0, worse: 2, jumps: 0, lasting: false }),
         reason: format!("because of {HOSTILE}"),
     };
     let fact = |id: &str, seconds, counts_as: &str| Fact {
@@ -92,7 +93,7 @@ fn markdown_keeps_its_shape_whatever_things_are_called() {
 
     | | this time | n | before | n | change | verdict |
     | --- | ---: | ---: | ---: | ---: | ---: | --- |
-    | Lead time for changes, median | 2 h 5 min | 9 | 1 s | 6 | +50 % | signal: worse |
+    | Lead time for changes, median | 2 h 5 min | 9 | 1 s | 6 | +50 % | signal: worse on 2 of 7 |
     | Change failure rate | not enough data | 9 | 50.0 % | 6 | +50 % | not enough data |
     ");
 }
@@ -109,7 +110,7 @@ fn html_runs_nothing_and_asks_for_nothing() {
         let (open, closed) = count(tag);
         assert!(tag.starts_with('p') || open == closed, "{tag}: {open} {closed}");
     }
-    assert!(text.contains("<td class=\"signal\">signal: worse</td>") && text.contains("not enough data"));
+    assert!(text.contains("<td class=\"signal\">signal: worse on 2 of 7</td>") && text.contains("not enough data"));
     assert!(text.contains("Content-Security-Policy") && text.ends_with("</html>\n"));
 }
 

@@ -55,13 +55,20 @@ pub(super) fn change(trend: &Trend) -> String {
     }
 }
 
-pub(super) fn verdict(trend: &Trend) -> &'static str {
-    match (trend.verdict.as_str(), trend.better) {
-        ("signal", Some(true)) => "signal: better",
-        ("signal", Some(false)) => "signal: worse",
-        ("signal", None) => "signal",
-        ("noise", _) => "noise",
-        _ => NOT_ENOUGH,
+/// Of a signal what stands out: the window as a whole may point elsewhere, and its change stands beside this.
+pub(super) fn verdict(trend: &Trend) -> String {
+    match (trend.verdict.as_str(), &trend.stands_out, trend.better) {
+        ("signal", Some(found), _) => match (found.better, found.worse) {
+            (0, 0) => format!("signal: {} of {} far from the one before", found.jumps, found.of),
+            (better, 0) => format!("signal: better on {better} of {}", found.of),
+            (0, worse) => format!("signal: worse on {worse} of {}", found.of),
+            (better, worse) => format!("signal: better on {better}, worse on {worse} of {}", found.of),
+        },
+        ("signal", None, Some(true)) => "signal: better".to_owned(),
+        ("signal", None, Some(false)) => "signal: worse".to_owned(),
+        ("signal", None, None) => "signal".to_owned(),
+        ("noise", ..) => "noise".to_owned(),
+        _ => NOT_ENOUGH.to_owned(),
     }
 }
 

@@ -182,7 +182,10 @@ pub fn apply(
         Change::Restored { date } => restore(&mut after, *date, "/date", context)?,
         Change::Finished { date } => finish(&mut after, *date, None, "/date", context)?,
         Change::Corrected(correction) | Change::Imported(correction) => {
-            known_deployment(correction.deployment_id.value(), linked, &after.project_id)?;
+            // what it is linked to already may have been deleted since
+            let stored = before.and_then(|before| before.deployment_id.as_ref());
+            let sent = correction.deployment_id.value().filter(|sent| stored != Some(*sent));
+            known_deployment(sent, linked, &after.project_id)?;
             correction.apply(&mut after)?;
             if correction.restored_at != Edit::Clear {
                 // finished implies restored
@@ -374,7 +377,9 @@ fn possible(
     }
     // An incident may begin while its deployment is still rolling out, but not before that began.
     let said = |fact: &Incident| (fact.deployment_id.clone(), fact.started_at);
-    let newly_linked = before.is_none_or(|before| said(before) != said(after));
+    // The deployment may have been corrected after it was linked; what was right to store is right to import.
+    let imported = matches!(command.change, Change::Imported(_));
+    let newly_linked = !imported && before.is_none_or(|before| said(before) != said(after));
     if newly_linked && let Some(linked) = linked.filter(|linked| after.deployment_id.as_ref() == Some(&linked.id)) {
         let began = linked.deploy_start_at.or(linked.deployed_at);
         in_order("/started_at", Some(after.started_at), "the start of its deployment", began, &mut findings);

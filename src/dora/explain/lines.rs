@@ -43,7 +43,7 @@ pub struct Line {
 }
 
 impl Scope {
-    fn covers(&self, at: Timestamp) -> bool {
+    pub fn covers(&self, at: Timestamp) -> bool {
         self.from <= at && at < self.to
     }
 

@@ -21,6 +21,8 @@ pub struct Trend {
     pub verdict: Verdict,
     /// Which way the signals of this window point; `None`: nowhere, or both ways.
     pub better: Option<bool>,
+    /// What the signals of this window are; `None`: there are none.
+    pub stands_out: Option<StandsOut>,
     /// The verdict for people.
     pub reason: String,
     /// The limits, and the window whose values gave them.
@@ -34,6 +36,20 @@ pub enum Verdict {
     Signal,
     Noise,
     NotEnoughData,
+}
+
+/// The parts of this window that are more than noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StandsOut {
+    /// Of so many whole parts with a value.
+    pub of: usize,
+    /// On the better side: outside the limits, or in a run.
+    pub better: usize,
+    pub worse: usize,
+    /// Only far from the part before, which has no good and no bad side: often the way back.
+    pub jumps: usize,
+    /// Whether those with a side are runs, all of them: a change that stayed. Otherwise single ones stand out.
+    pub lasting: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,15 +92,71 @@ pub fn trend(metric: Metric, interval: Interval, before: Side<'_>, this: Side<'_
         (Err(_), Err(_)) => None,
     };
     mark(&mut points, limits);
-    let (verdict, better, reason) = match limits {
-        Some((_, from)) => judge(metric, interval, from, &points),
-        None => without_limits(interval, &values_before, &values_this),
-    };
     let (this, before) = (this.total(metric), before.total(metric));
     let comparable = this.enough && before.enough;
     let difference = this.value.zip(before.value).filter(|_| comparable).map(|(this, before)| this - before);
     let relative_difference = difference.zip(before.value.filter(|value| *value > 0.0)).map(|(by, of)| by / of);
-    Trend { this, before, difference, relative_difference, verdict, better, reason, limits, points }
+    let judgement = match limits {
+        Some((_, from)) => judge(metric, interval, from, &points),
+        None => without_limits(interval, &values_before, &values_this),
+    };
+    let Judgement { verdict, stands_out, reason } = judgement;
+    let better = stands_out.and_then(StandsOut::side);
+    let otherwise = on_the_whole(metric, difference).filter(|whole| better.is_some_and(|better| better != *whole));
+    let reason = match otherwise {
+        None => reason,
+        // without it "less" and "worse, upwards" read as if one of them were wrong
+        Some(true) => format!("{reason}; the window as a whole is better than the one before"),
+        Some(false) => format!("{reason}; the window as a whole is worse than the one before"),
+    };
+    Trend { this, before, difference, relative_difference, verdict, better, stands_out, reason, limits, points }
+}
+
+/// Whether a difference is for the better; `None`: there is none.
+pub fn on_the_whole(metric: Metric, difference: Option<f64>) -> Option<bool> {
+    difference.filter(|by| *by != 0.0).map(|by| (by > 0.0) == metric.more_is_better())
+}
+
+impl StandsOut {
+    /// Counts what is marked in the points that are judged.
+    fn of<'a>(metric: Metric, judged: impl Iterator<Item = &'a Point>) -> Self {
+        let mut found = Self { of: 0, better: 0, worse: 0, jumps: 0, lasting: true };
+        for point in judged {
+            found.of += 1;
+            let has = |rules: [Rule; 2]| rules.iter().any(|rule| point.signals.contains(rule));
+            let (up, down) = (has([Rule::AboveLimit, Rule::RunAbove]), has([Rule::BelowLimit, Rule::RunBelow]));
+            match (up || down, up == metric.more_is_better()) {
+                (true, true) => found.better += 1,
+                (true, false) => found.worse += 1,
+                (false, _) => found.jumps += usize::from(!point.signals.is_empty()),
+            }
+            found.lasting &= !(up || down) || has([Rule::RunAbove, Rule::RunBelow]);
+        }
+        found.lasting &= found.better + found.worse > 0;
+        found
+    }
+
+    /// Which way they point; `None`: nowhere, or both ways.
+    pub fn side(self) -> Option<bool> {
+        match (self.better, self.worse) {
+            (0, 0) => None,
+            (_, 0) => Some(true),
+            (0, _) => Some(false),
+            _ => None,
+        }
+    }
+}
+
+struct Judgement {
+    verdict: Verdict,
+    stands_out: Option<StandsOut>,
+    reason: String,
+}
+
+impl Judgement {
+    fn without_signal(verdict: Verdict, reason: String) -> Self {
+        Self { verdict, stands_out: None, reason }
+    }
 }
 
 impl Side<'_> {
@@ -131,10 +203,10 @@ fn mark(points: &mut [Point], limits: Option<(Limits, Window)>) {
     }
 }
 
-fn judge(metric: Metric, interval: Interval, from: Window, points: &[Point]) -> (Verdict, Option<bool>, String) {
+fn judge(metric: Metric, interval: Interval, from: Window, points: &[Point]) -> Judgement {
     let judged = points.iter().filter(|point| point.window == Window::This && point.judged().is_some());
-    let signals: Vec<_> = judged.clone().filter(|point| !point.signals.is_empty()).collect();
-    let of = judged.count();
+    let found = StandsOut::of(metric, judged);
+    let StandsOut { of, better, worse, jumps, lasting } = found;
     let parts = counted(interval, of);
     let basis = match from {
         Window::Before => "the limits drawn from the window before".to_owned(),
@@ -146,39 +218,32 @@ fn judge(metric: Metric, interval: Interval, from: Window, points: &[Point]) -> 
     };
     if of == 0 {
         let reason = format!("this window has no whole {} with a value to hold against {basis}", interval.name());
-        return (Verdict::NotEnoughData, None, reason);
+        return Judgement::without_signal(Verdict::NotEnoughData, reason);
     }
-    if signals.is_empty() {
+    if better + worse + jumps == 0 {
         let reason =
             format!("no signal in {of} whole {parts}, held against {basis}: differences between them are noise");
-        return (Verdict::Noise, None, reason);
+        return Judgement::without_signal(Verdict::Noise, reason);
     }
-    let points_to =
-        |rules: [Rule; 2]| signals.iter().any(|point| rules.iter().any(|rule| point.signals.contains(rule)));
-    let up = points_to([Rule::AboveLimit, Rule::RunAbove]);
-    let down = points_to([Rule::BelowLimit, Rule::RunBelow]);
-    let better = (up != down).then(|| up == metric.more_is_better());
-    let way = match (up, down, better) {
-        (true, false, Some(true)) => ", upwards, which is better",
-        (true, false, _) => ", upwards, which is worse",
-        (false, true, Some(true)) => ", downwards, which is better",
-        (false, true, _) => ", downwards, which is worse",
-        (true, true, _) => ", both upwards and downwards",
-        (false, false, _) => "",
+    let upwards = |better: bool| if better == metric.more_is_better() { "upwards" } else { "downwards" };
+    let (count, way) = match (better, worse) {
+        (0, 0) => (jumps, format!(" by being far from the {} before", interval.name())),
+        (_, 0) => (better, format!(", {}, which is better", upwards(true))),
+        (0, _) => (worse, format!(", {}, which is worse", upwards(false))),
+        _ => (better + worse, format!(", {better} {} and {worse} {}", upwards(true), upwards(false))),
     };
-    let count = signals.len();
-    let reason = format!(
-        "{count} of {of} whole {parts} {} out from {basis}{way}: more than noise",
-        if count == 1 { "stands" } else { "stand" }
-    );
-    (Verdict::Signal, better, reason)
+    let run = if lasting { format!(", as a run of at least {RUN} on one side of their centre") } else { String::new() };
+    let stands = if count == 1 { "stands" } else { "stand" };
+    let reason = format!("{count} of {of} whole {parts} {stands} out from {basis}{run}{way}: more than noise");
+    Judgement { verdict: Verdict::Signal, stands_out: Some(found), reason }
 }
 
 #[expect(clippy::float_cmp, reason = "whether they are the same number, not whether they are near")]
-fn without_limits(interval: Interval, before: &[f64], this: &[f64]) -> (Verdict, Option<bool>, String) {
+fn without_limits(interval: Interval, before: &[f64], this: &[f64]) -> Judgement {
     let parts = counted(interval, MIN_POINTS);
     if before.len() >= MIN_POINTS && !this.is_empty() && before.iter().chain(this).all(|value| *value == before[0]) {
-        return (Verdict::Noise, None, format!("nothing has changed: all whole {parts} have the same value"));
+        let reason = format!("nothing has changed: all whole {parts} have the same value");
+        return Judgement::without_signal(Verdict::Noise, reason);
     }
     let has = |values: &[f64]| {
         let same = values.len() >= MIN_POINTS;
@@ -189,7 +254,7 @@ fn without_limits(interval: Interval, before: &[f64], this: &[f64]) -> (Verdict,
         has(before),
         has(this)
     );
-    (Verdict::NotEnoughData, None, reason)
+    Judgement::without_signal(Verdict::NotEnoughData, reason)
 }
 
 fn counted(interval: Interval, n: usize) -> String {

@@ -76,9 +76,40 @@ fn a_small_change_that_stays_is_a_signal_too() {
     let found = of(&[3, 5, 3, 5, 3, 5, 3, 5], &[3, 3, 2, 3, 3, 2, 3, 3]);
     assert_eq!(signals(&found), ["run_below_centre"; 8]);
     assert_eq!((found.verdict, found.better), (Verdict::Signal, Some(false)), "{}", found.reason);
+    assert!(found.stands_out.unwrap().lasting && found.reason.contains("as a run of at least 8"), "{}", found.reason);
     // seven are not, but one of the window before may be the first of eight
     assert_eq!(of(&[3, 5, 3, 5, 3, 5], &[3, 3, 2, 3, 3, 2, 3]).verdict, Verdict::Noise);
     assert_eq!(of(&[5, 3, 5, 3, 5, 3], &[3, 3, 2, 3, 3, 2, 3]).verdict, Verdict::Signal);
+}
+
+#[test]
+fn days_that_are_worse_are_not_said_of_a_window_that_is_better() {
+    // mean 4: one day with none is far below, the others make more of it than there were before
+    let before = [4, 3, 4, 5, 4, 3, 4, 5];
+    let found = of(&before, &[0, 6, 5, 5, 6, 5, 5, 6]);
+    assert_eq!((found.verdict, found.better), (Verdict::Signal, Some(false)));
+    assert!(found.difference.unwrap() > 0.0);
+    let only_way_back = StandsOut { of: 8, better: 0, worse: 1, jumps: 1, lasting: false };
+    assert_eq!(found.stands_out, Some(only_way_back));
+    assert_eq!(
+        found.reason,
+        "1 of 8 whole days stands out from the limits drawn from the window before, downwards, which is worse: more \
+         than noise; the window as a whole is better than the one before"
+    );
+    // where both agree there is nothing to add
+    let found = of(&before, &[0, 3, 4, 4, 4, 3, 4, 4]);
+    assert!(found.reason.ends_with("which is worse: more than noise"), "{}", found.reason);
+}
+
+#[test]
+fn what_stands_out_both_ways_is_counted_for_each() {
+    let found = of(&[3, 5, 3, 5, 3, 5, 3, 5, 3, 5, 4, 4], &[11, 4, 4, 12, 4, 4]);
+    assert_eq!(found.stands_out.unwrap().better, 2);
+    let found = of(&[13, 15, 13, 15, 13, 15], &[14, 2, 14, 25, 14, 26]);
+    let stands_out = found.stands_out.unwrap();
+    assert_eq!((stands_out.better, stands_out.worse, stands_out.lasting, found.better), (2, 1, false, None));
+    assert!(found.reason.contains("3 of 6 whole days stand out"), "{}", found.reason);
+    assert!(found.reason.contains(", 2 upwards and 1 downwards: more than noise"), "{}", found.reason);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::question;
 use super::view::{Asked, Block};
-use crate::domain::{Name, Timestamp, abridged};
+use crate::domain::{Name, Prose, Timestamp, abridged};
 use crate::dora::explain::{After, Line, Metric, Subject};
 use crate::http::AppState;
 use crate::http::access::Reader;
@@ -35,6 +35,8 @@ pub struct ExplainParams {
     team_id: Option<Vec<String>>,
     /// May repeat. Default: the configured production environment. Facts of others are shown as left out.
     environment: Option<Vec<String>>,
+    /// As for `/dora`: a time; the facts as they were known then.
+    as_of: Option<String>,
     /// `true`: only the facts that were counted; `false`: only those that were left out.
     counted: Option<bool>,
     /// How many on a page.
@@ -89,7 +91,11 @@ struct FactView {
     detail: String,
     /// What it adds to a duration.
     seconds: Option<f64>,
+    /// Where it is to be read, as it is now.
     link: String,
+    /// Of its pipeline, or of the incident in the tool it comes from, as its sender gave it.
+    #[schema(value_type = Option<String>)]
+    url: Option<Prose>,
     /// Links to the incidents of a deployment, or to the deployment of an incident.
     related: Vec<String>,
 }
@@ -106,7 +112,7 @@ pub async fn explain_dora(
     mut query: Query,
 ) -> Result<Response, Problem> {
     let metric = query.one("metric", Metric::parse)?;
-    let question = question::read_plain(&mut query, &state)?;
+    let question = question::read_whole(&mut query, &state)?;
     let selection = report::Selection {
         only: query.one("counted", boolean)?,
         limit: limit(&mut query)?,
@@ -114,7 +120,7 @@ pub async fn explain_dora(
     };
     query.done()?;
     let metric = metric.ok_or_else(|| required([("/metric", true)]))?;
-    let explanation = report::explain(&state.store, &question, metric, selection).await?;
+    let explanation = state.answers.explain(&question, metric, selection).await?;
     let page = explanation.page;
     let next = page.next.map(|After(at, project_id, id)| Cursor(at, project_id, id));
     let body = ExplainView {
@@ -138,6 +144,7 @@ fn fact(base: &Base, line: Line) -> FactView {
         kind,
         link: base.link(collection, &line.id, &line.project_id),
         related: line.related.iter().map(|id| base.link(others, id, &line.project_id)).collect(),
+        url: line.url,
         project_id: line.project_id,
         id: line.id,
         team_id: line.team_id,

@@ -41,15 +41,25 @@ pub struct DoraParams {
 pub fn read(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
     let interval = query.one("interval", interval)?.flatten();
     let group_by = query.one("group_by", group_by)?;
+    let question = read_as_of(query, state)?;
+    Ok(with_default_environment(Question { interval, group_by, ..question }, state))
+}
+
+/// Those of a question about one window as a whole, as it was known at some moment or is now.
+pub fn read_whole(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
+    Ok(with_default_environment(read_as_of(query, state)?, state))
+}
+
+fn read_as_of(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
     let as_of = query.one("as_of", time)?;
     if as_of.is_some_and(|moment| moment > state.clock.now()) {
         return Err(Problem::field("/as_of", "what will be known then nobody can say"));
     }
     let question = read_window(query, as_of.unwrap_or_else(|| state.clock.now()), thirty_days)?;
-    Ok(with_default_environment(Question { interval, group_by, as_of, ..question }, state))
+    Ok(Question { as_of, ..question })
 }
 
-/// Those of a question about one window as a whole.
+/// The same as it is known now.
 pub fn read_plain(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
     Ok(with_default_environment(read_window(query, state.clock.now(), thirty_days)?, state))
 }

@@ -9,7 +9,7 @@ use super::question;
 use super::view::Asked;
 use crate::domain::Timestamp;
 use crate::dora::explain::Metric;
-use crate::dora::trend::{self, Limits, Point, Side, Trend, Verdict, Window};
+use crate::dora::trend::{self, Limits, Point, Side, StandsOut, Trend, Verdict, Window};
 use crate::dora::{Interval, Measure, Span};
 use crate::http::AppState;
 use crate::http::access::Reader;
@@ -67,6 +67,8 @@ pub struct TrendView {
     verdict: &'static str,
     /// Which way the signals point; `null`: nowhere, or both ways.
     better: Option<bool>,
+    /// What the signals of this window are; `null`: there are none.
+    stands_out: Option<StandsOutView>,
     /// The verdict for people.
     reason: String,
     /// `null` without limits; `reason` says why.
@@ -77,6 +79,21 @@ pub struct TrendView {
     source: &'static str,
     /// Of both windows, oldest first.
     points: Vec<PointView>,
+}
+
+/// How many parts of the window are more than noise.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DoraTrendStandsOut)]
+struct StandsOutView {
+    /// Of so many whole parts with a value.
+    of: usize,
+    /// On the better side: outside the limits, or in a run.
+    better: usize,
+    worse: usize,
+    /// Only far from the part before.
+    jumps: usize,
+    /// Those with a side are runs: a change that stayed. `false`: single ones stand out.
+    lasting: bool,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -191,6 +208,7 @@ fn view(metric: Metric, interval: Interval, question: &Question, before: Span, t
             Verdict::NotEnoughData => "not_enough_data",
         },
         better: trend.better,
+        stands_out: trend.stands_out.map(Into::into),
         reason: trend.reason,
         chart: trend.limits.map(|(limits, from)| chart(limits, from)),
         min_points: trend::MIN_POINTS,
@@ -228,6 +246,13 @@ fn word(window: Window) -> &'static str {
     match window {
         Window::Before => "before",
         Window::This => "this",
+    }
+}
+
+impl From<StandsOut> for StandsOutView {
+    fn from(found: StandsOut) -> Self {
+        let StandsOut { of, better, worse, jumps, lasting } = found;
+        Self { of, better, worse, jumps, lasting }
     }
 }
 

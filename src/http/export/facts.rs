@@ -1,5 +1,7 @@
 //! Every fact, page by page.
 
+use std::collections::HashSet;
+
 use axum::body::Bytes;
 use serde::Serialize;
 
@@ -30,6 +32,8 @@ pub async fn write(
     form: Form,
     to: &Output,
 ) -> Result<(), Failure> {
+    // they are not exported, so nothing can be linked to them elsewhere
+    let deleted = snapshot.deleted_with_incidents().await?;
     for kind in kinds {
         let (mut after, mut is_first) = (None, true);
         loop {
@@ -45,7 +49,8 @@ pub async fn write(
                     let facts = snapshot.page_of_incidents(filter, after.as_ref()).await?;
                     let last = facts.last().map(|fact| (fact.id.clone(), fact.project_id.clone()));
                     let count = facts.len();
-                    to.send(form.page(facts.into_iter().map(IncidentLine::from).collect(), is_first)?).await?;
+                    let line = |fact| IncidentLine::new(fact, &deleted, form);
+                    to.send(form.page(facts.into_iter().map(line).collect(), is_first)?).await?;
                     (count, last)
                 }
             };
@@ -88,7 +93,8 @@ struct IncidentLine {
     id: Name,
     team_id: Option<Name>,
     environment: Name,
-    deployment_id: Option<Name>,
+    #[serde(skip_serializing_if = "Link::is_left_out")]
+    deployment_id: Link,
     severity: Option<Name>,
     title: Option<Prose>,
     url: Option<Prose>,
@@ -120,15 +126,37 @@ impl From<Deployment> for DeploymentLine {
     }
 }
 
-impl From<Incident> for IncidentLine {
-    fn from(fact: Incident) -> Self {
+/// What is said about the deployment of an incident.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Link {
+    Said(Option<Name>),
+    /// It is deleted. Where it is known an import then keeps the link, and where it is not makes none.
+    LeftOut,
+}
+
+impl Link {
+    fn is_left_out(&self) -> bool {
+        matches!(self, Self::LeftOut)
+    }
+}
+
+impl IncidentLine {
+    fn new(fact: Incident, deleted: &HashSet<(Name, Name)>, form: Form) -> Self {
+        let to_deleted = |id: &Name| deleted.contains(&(fact.project_id.clone(), id.clone()));
+        let deployment_id = match (fact.deployment_id, form) {
+            (Some(id), Form::Ndjson) if to_deleted(&id) => Link::LeftOut,
+            // a table has its columns in each row
+            (Some(id), Form::Csv) if to_deleted(&id) => Link::Said(None),
+            (said, _) => Link::Said(said),
+        };
         Self {
             kind: "incident",
             project_id: fact.project_id,
             id: fact.id,
             team_id: fact.team_id,
             environment: fact.environment,
-            deployment_id: fact.deployment_id,
+            deployment_id,
             severity: fact.severity,
             title: fact.title,
             url: fact.url,

@@ -1,23 +1,34 @@
-//! The whole body before the first line of it is looked at: an import that breaks off has left no trace.
+//! The whole body before the first line of it is recorded: an import that breaks off has left no trace. It is kept in
+//! a file without a name while it comes, so that its size is no matter of memory.
 
-use std::io::{self, Read as _};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use flate2::bufread::MultiGzDecoder;
+use tokio_util::sync::CancellationToken;
 
 use super::super::AppState;
 use super::super::error::{self, Problem};
 use super::super::extract;
 
-/// How many times larger a compressed body may become.
-const INFLATION: u64 = 16;
+/// What is in memory of a body; the rest of it is in a file.
+const IN_MEMORY: usize = 2 * 1024 * 1024;
 
-/// A body as it came, known to be whole.
+/// A body as it came.
 #[derive(Debug)]
 pub struct Body {
-    pub bytes: Vec<u8>,
-    pub compressed: bool,
+    kept: Kept,
+    compressed: bool,
+}
+
+/// Where it is.
+#[derive(Debug)]
+enum Kept {
+    Memory(Vec<u8>),
+    File(File),
 }
 
 pub async fn read(request: Request, state: &AppState) -> Result<Body, Problem> {
@@ -28,25 +39,110 @@ pub async fn read(request: Request, state: &AppState) -> Result<Body, Problem> {
         return Err(Problem::new(&error::MEDIA_TYPE_UNSUPPORTED, detail));
     }
     let compressed = is_compressed(headers)?;
-    let limit = state.import_limit;
-    let bytes = extract::read(request, extract::Bounds { bytes: limit, each_frame: true }, state).await?;
-    let body = Body { bytes, compressed };
-    if compressed {
-        check(&body, INFLATION * limit as u64)?;
+    let mut spool = Spool { folder: state.import_folder.clone(), last: Vec::new(), file: None };
+    let bounds = extract::Bounds { bytes: state.import_limit, each_frame: true };
+    let mut frames = extract::Frames::new(request, bounds, state)?;
+    while let Some(frame) = frames.next().await? {
+        spool.take(&frame).await?;
     }
-    Ok(body)
+    Ok(Body { kept: spool.end().await?, compressed })
+}
+
+impl Body {
+    /// Known to be whole, also inside.
+    pub async fn checked(self, limit: u64) -> Result<Self, Problem> {
+        if !self.compressed {
+            return Ok(self);
+        }
+        let stop = CancellationToken::new();
+        let _nobody_waits = stop.clone().drop_guard();
+        let checked = tokio::task::spawn_blocking(move || check(&self, limit, &stop).map(|()| self));
+        checked.await.map_err(|_| Problem::new(&error::INTERNAL, error::INTERNAL.advice))?
+    }
+
+    /// From its start, inflated.
+    pub fn open(&self) -> io::Result<Box<dyn BufRead + Send + '_>> {
+        let raw: Box<dyn BufRead + Send + '_> = match &self.kept {
+            Kept::Memory(bytes) => Box::new(bytes.as_slice()),
+            Kept::File(file) => {
+                let mut file = file;
+                file.seek(SeekFrom::Start(0))?;
+                Box::new(BufReader::with_capacity(64 * 1024, file))
+            }
+        };
+        Ok(if self.compressed { Box::new(BufReader::new(MultiGzDecoder::new(raw))) } else { raw })
+    }
+}
+
+/// A body on its way.
+struct Spool {
+    folder: PathBuf,
+    /// What is not in the file yet.
+    last: Vec<u8>,
+    file: Option<File>,
+}
+
+impl Spool {
+    async fn take(&mut self, frame: &[u8]) -> Result<(), Problem> {
+        self.last.extend_from_slice(frame);
+        if self.last.len() < IN_MEMORY { Ok(()) } else { self.write().await }
+    }
+
+    async fn end(mut self) -> Result<Kept, Problem> {
+        if self.file.is_some() {
+            self.write().await?;
+        }
+        Ok(self.file.map_or(Kept::Memory(self.last), Kept::File))
+    }
+
+    async fn write(&mut self) -> Result<(), Problem> {
+        let (folder, file, mut bytes) = (self.folder.clone(), self.file.take(), std::mem::take(&mut self.last));
+        let written = tokio::task::spawn_blocking(move || {
+            let mut file = file.map_or_else(|| nameless(&folder), Ok)?;
+            file.write_all(&bytes)?;
+            bytes.clear();
+            Ok::<_, io::Error>((file, bytes))
+        });
+        let written = written.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+        let (file, bytes) = written.map_err(|error| {
+            tracing::error!(%error, folder = %self.folder.display(), "an import cannot be kept on the disk");
+            Problem::unavailable("there is no room for so large an import now; nothing was recorded")
+        })?;
+        (self.file, self.last) = (Some(file), bytes);
+        Ok(())
+    }
+}
+
+/// Gone with its last reader, also after a crash.
+fn nameless(folder: &Path) -> io::Result<File> {
+    tempfile::tempfile_in(folder)
 }
 
 /// Reads it to its end once: its checksum stands there.
-fn check(body: &Body, limit: u64) -> Result<(), Problem> {
-    let mut decoder = MultiGzDecoder::new(body.bytes.as_slice()).take(limit + 1);
-    match io::copy(&mut decoder, &mut io::sink()) {
-        Ok(bytes) if bytes > limit => {
-            Err(Problem::new(&error::TOO_LARGE, format!("the body is larger than {limit} bytes when inflated")))
+fn check(body: &Body, limit: u64, stop: &CancellationToken) -> Result<(), Problem> {
+    let mut inflated = body.open().map_err(unreadable)?;
+    let (mut buffer, mut length) = (vec![0; 64 * 1024], 0);
+    while !stop.is_cancelled() {
+        match inflated.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(bytes) => length += bytes as u64,
+            Err(error) => return Err(Problem::field("", format!("the body is no whole gzip stream: {error}"))),
         }
-        Ok(_) => Ok(()),
-        Err(error) => Err(Problem::field("", format!("the body is no whole gzip stream: {error}"))),
+        if length > limit {
+            return Err(Problem::new(
+                &error::TOO_LARGE,
+                format!("the body is larger than {limit} bytes when inflated"),
+            ));
+        }
     }
+    Ok(())
+}
+
+/// What was kept a moment ago.
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+pub fn unreadable(error: io::Error) -> Problem {
+    tracing::error!(%error, "an import that was kept on the disk cannot be read");
+    Problem::unavailable("the import was lost on its way; send it again, what is recorded does not count twice")
 }
 
 fn is_ndjson(content_type: Option<&HeaderValue>) -> bool {

@@ -1,25 +1,28 @@
 //! The lines of an import, each read for itself.
 
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::{BufRead, Read as _};
 
-use flate2::bufread::MultiGzDecoder;
 use serde::Deserialize;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::super::corrections::{CorrectDeployment, CorrectIncident};
-use super::super::error::Problem;
+use super::super::error::{self, Problem};
 use super::super::extract;
-use super::body::Body;
+use super::body::{Body, unreadable};
 use super::{RefusedLine, told};
 use crate::domain::deployment::Details;
 use crate::domain::{FieldProblem, Name, Refusal, deployment, incident};
 use crate::ingest::Action;
 
+/// Lines in one transaction, when each stands for itself.
+const CHUNK: usize = 500;
 /// A line longer than this is no fact.
 const LONGEST: u64 = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+enum Kind {
     Deployment,
     Incident,
 }
@@ -31,13 +34,9 @@ struct Head {
     id: Option<Name>,
 }
 
-/// A body that is read line by line, as often as is needed.
-#[derive(Debug)]
-pub struct Lines<'a>(&'a Body);
-
 /// One line with something on it.
 #[derive(Debug)]
-pub struct Line {
+struct Line {
     /// From 1.
     number: u64,
     text: Text,
@@ -49,29 +48,75 @@ enum Text {
     TooLong,
 }
 
-impl<'a> Lines<'a> {
-    pub fn new(body: &'a Body) -> Self {
-        Self(body)
+/// What some lines of a kind say.
+#[derive(Debug, Default)]
+pub struct Chunk {
+    /// By the numbers of the lines.
+    pub taken: Vec<(u64, Action)>,
+    /// Lines that cannot be read, and all that is wrong with each.
+    pub refused: Vec<Vec<RefusedLine>>,
+    /// Of the lines that were taken.
+    pub bytes: usize,
+}
+
+/// The lines of a body, in chunks, read ahead by one: deployments first, because an incident may stand before the
+/// deployment that it names.
+#[derive(Debug)]
+pub struct Chunks {
+    ready: mpsc::Receiver<Chunk>,
+    reading: JoinHandle<Result<(), Problem>>,
+}
+
+impl Chunks {
+    /// Reads and parses beside the threads that answer others.
+    pub fn of(body: Body) -> Self {
+        let (sender, ready) = mpsc::channel(1);
+        Self { ready, reading: tokio::task::spawn_blocking(move || read(&body, &sender)) }
     }
 
-    pub fn read(&self) -> impl Iterator<Item = Result<Line, Problem>> + Send + use<'a> {
-        let bytes = self.0.bytes.as_slice();
-        let mut reader: Box<dyn BufRead + Send + 'a> =
-            if self.0.compressed { Box::new(BufReader::new(MultiGzDecoder::new(bytes))) } else { Box::new(bytes) };
-        let mut number = 0;
-        std::iter::from_fn(move || {
-            loop {
-                number += 1;
-                match next(&mut *reader) {
-                    Ok(None) => return None,
-                    Ok(Some(Text::Whole(text))) if text.iter().all(u8::is_ascii_whitespace) => {}
-                    Ok(Some(text)) => return Some(Ok(Line { number, text })),
-                    // it was read to its end before
-                    Err(error) => return Some(Err(Problem::field("", error.to_string()))),
-                }
-            }
-        })
+    /// `None`: that was all.
+    pub async fn next(&mut self) -> Result<Option<Chunk>, Problem> {
+        if let Some(chunk) = self.ready.recv().await {
+            return Ok(Some(chunk));
+        }
+        // whether it came to its end
+        let read = (&mut self.reading).await;
+        read.map_err(|_| Problem::new(&error::INTERNAL, error::INTERNAL.advice))?.map(|()| None)
     }
+}
+
+fn read(body: &Body, to: &mpsc::Sender<Chunk>) -> Result<(), Problem> {
+    for kind in [Kind::Deployment, Kind::Incident] {
+        let mut reader = body.open().map_err(unreadable)?;
+        let (mut number, mut chunk) = (0, Chunk::default());
+        while let Some(text) = next(&mut *reader).map_err(unreadable)? {
+            number += 1;
+            // nobody waits any more, and a body may hold nothing but ends of lines
+            if to.is_closed() {
+                return Ok(());
+            }
+            if matches!(&text, Text::Whole(text) if text.iter().all(u8::is_ascii_whitespace)) {
+                continue;
+            }
+            let bytes = text.len();
+            match (Line { number, text }).command(kind) {
+                Ok(None) => continue,
+                Ok(Some(taken)) => {
+                    chunk.taken.push(taken);
+                    chunk.bytes += bytes;
+                }
+                Err(refused) => chunk.refused.push(refused),
+            }
+            if chunk.taken.len() + chunk.refused.len() == CHUNK && to.blocking_send(std::mem::take(&mut chunk)).is_err()
+            {
+                return Ok(());
+            }
+        }
+        if to.blocking_send(chunk).is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
 }
 
 /// `None`: the end.
@@ -87,10 +132,19 @@ fn next(reader: &mut dyn BufRead) -> std::io::Result<Option<Text>> {
     Ok(Some(Text::Whole(text)))
 }
 
+impl Text {
+    fn len(&self) -> usize {
+        match self {
+            Self::Whole(text) => text.len(),
+            Self::TooLong => 0,
+        }
+    }
+}
+
 impl Line {
     /// The command of a line of this kind, and nothing for one of the other. Of what kind a line is that cannot be
     /// read nobody knows: it is told with the deployments.
-    pub fn command(self, wanted: Kind) -> Result<Option<(u64, Action)>, Vec<RefusedLine>> {
+    fn command(self, wanted: Kind) -> Result<Option<(u64, Action)>, Vec<RefusedLine>> {
         let Self { number, text } = self;
         let refused = |problem: Problem| -> Vec<RefusedLine> {
             let whole = FieldProblem::new("", problem.detail.into_owned());

@@ -3,8 +3,11 @@
 mod body;
 mod lines;
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -15,14 +18,22 @@ use super::extract::Query;
 use crate::auth::Identity;
 use crate::domain::{FieldProblem, Refusal, Timestamp};
 use crate::ingest::{self, Command, Effect, Mode};
-use lines::{Kind, Lines};
+use lines::{Chunk, Chunks};
 
-/// Lines in one transaction, when each stands for itself.
-const CHUNK: usize = 500;
 /// Lines of an import that is all or nothing, or only tried: they are held in memory and written at once.
 const MOST_AT_ONCE: usize = 100_000;
+/// Their text.
+const MOST_BYTES_AT_ONCE: usize = 64 * 1024 * 1024;
 /// Refused lines that a report names; the rest is only counted.
 const MOST_NAMED: usize = 1000;
+
+/// At once: each keeps a thread busy with reading.
+const IMPORTS: usize = 2;
+
+/// How many more imports may run.
+pub fn slots() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(IMPORTS))
+}
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(import))
@@ -33,9 +44,9 @@ pub fn router() -> OpenApiRouter<AppState> {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "read only by the macro that describes it")]
 struct ImportParams {
-    /// Only say what would become of each line; record nothing. 100,000 lines at the most.
+    /// Only say what would become of each line; record nothing. 100,000 lines and 64 MiB at the most.
     dry_run: Option<bool>,
-    /// Record all lines, or none when one is refused. 100,000 lines at the most.
+    /// Record all lines, or none when one is refused. 100,000 lines and 64 MiB at the most.
     atomic: Option<bool>,
 }
 
@@ -74,7 +85,8 @@ pub struct RefusedLine {
 /// `PATCH`. A fact that is not known is made; of one that is known, what is sent replaces what is stored, as with
 /// `PATCH`. In whatever order: deployments are recorded before the incidents that name them. Sent again, it changes
 /// nothing. `Content-Encoding: gzip` is accepted. A refused line does not hold up the others, unless `atomic=true`;
-/// when all are refused, the answer is 422. After a 503 the first lines may be recorded: send all of it again.
+/// when all are refused, the answer is 422. Nothing is recorded before all of it has arrived, whole; after a 503 that says
+/// so the first lines are: send all of it again.
 #[utoipa::path(post, path = "/import", tag = "import and export", params(ImportParams),
     request_body(content = String, content_type = "application/x-ndjson",
         example = r#"{"kind": "deployment", "project_id": "shop", "id": "1", "first_commit_at": "2026-01-31T12:00:00Z", "deployed_at": "2026-01-31T15:00:00Z"}"#),
@@ -89,18 +101,27 @@ async fn import(
     let atomic = query.one("atomic", flag)?.unwrap_or(false);
     query.done()?;
     let body = body::read(request, &state).await?;
+    let _slot = slot(&state).await?;
+    let body = body.checked(state.import_limit as u64).await?;
     let import = Import { state: &state, identity, now: state.clock.now(), report: ImportReport::default() };
-    let lines = Lines::new(&body);
+    let chunks = Chunks::of(body);
     let report = match (dry_run, atomic) {
-        (true, _) => import.at_once(lines, Mode::Try).await?,
-        (false, true) => import.at_once(lines, Mode::All).await?,
-        (false, false) => import.in_chunks(&lines).await?,
+        (true, _) => import.at_once(chunks, Mode::Try).await?,
+        (false, true) => import.at_once(chunks, Mode::All).await?,
+        (false, false) => import.in_chunks(chunks).await?,
     };
     let nothing_taken = report.refused > 0 && report.refused == report.lines;
     if !dry_run && (nothing_taken || (atomic && report.refused > 0)) {
         return Err(refused(report));
     }
     Ok(axum::Json(report))
+}
+
+/// Waits for as long as a request may.
+async fn slot(state: &AppState) -> Result<OwnedSemaphorePermit, Problem> {
+    let slot = tokio::time::timeout(state.request_timeout, state.imports.clone().acquire_owned()).await;
+    let slot = slot.ok().and_then(Result::ok);
+    slot.ok_or_else(|| Problem::unavailable("other imports are running; nothing was recorded"))
 }
 
 fn flag(text: &str) -> Result<bool, String> {
@@ -126,38 +147,25 @@ struct Import<'a> {
 }
 
 impl Import<'_> {
-    async fn in_chunks(mut self, lines: &Lines<'_>) -> Result<ImportReport, Problem> {
-        // deployments first: an incident may stand before the deployment that it names
-        for kind in [Kind::Deployment, Kind::Incident] {
-            let mut chunk = Vec::with_capacity(CHUNK);
-            for line in lines.read() {
-                match line?.command(kind) {
-                    Ok(None) => {}
-                    Ok(Some(taken)) => chunk.push(taken),
-                    Err(refused) => self.refuse(refused),
-                }
-                if chunk.len() == CHUNK {
-                    self.hand_in(&mut chunk, Mode::Each).await?;
-                }
-            }
-            self.hand_in(&mut chunk, Mode::Each).await?;
+    async fn in_chunks(mut self, mut chunks: Chunks) -> Result<ImportReport, Problem> {
+        while let Some(Chunk { mut taken, refused, .. }) = chunks.next().await? {
+            self.refuse_all(refused);
+            self.hand_in(&mut taken, Mode::Each).await?;
         }
         Ok(self.finish())
     }
 
-    async fn at_once(mut self, lines: Lines<'_>, mode: Mode) -> Result<ImportReport, Problem> {
-        let mut all = Vec::new();
-        for kind in [Kind::Deployment, Kind::Incident] {
-            for line in lines.read() {
-                match line?.command(kind) {
-                    Ok(None) => {}
-                    Ok(Some(taken)) => all.push(taken),
-                    Err(refused) => self.refuse(refused),
-                }
-                if all.len() > MOST_AT_ONCE {
-                    let detail = format!("more than {MOST_AT_ONCE} lines cannot be done at once: send them in parts");
-                    return Err(Problem::new(&error::TOO_LARGE, detail));
-                }
+    async fn at_once(mut self, mut chunks: Chunks, mode: Mode) -> Result<ImportReport, Problem> {
+        let (mut all, mut text) = (Vec::new(), 0);
+        while let Some(Chunk { taken, refused, bytes }) = chunks.next().await? {
+            self.refuse_all(refused);
+            all.extend(taken);
+            text += bytes;
+            if all.len() > MOST_AT_ONCE || text > MOST_BYTES_AT_ONCE {
+                let detail = format!(
+                    "more than {MOST_AT_ONCE} lines, or {MOST_BYTES_AT_ONCE} bytes of them, cannot be done at once: send them in parts"
+                );
+                return Err(Problem::new(&error::TOO_LARGE, detail));
             }
         }
         // when all or nothing is wanted, a line that cannot be read settles it; the others are tried, to tell all
@@ -196,7 +204,17 @@ impl Import<'_> {
             ingest::Error::Overloaded | ingest::Error::Unavailable if !is_first => Problem::unavailable(
                 "the first lines are recorded, the rest is not; send it again, what is recorded does not count twice",
             ),
+            ingest::Error::Failed if !is_first => Problem::new(
+                &error::INTERNAL,
+                "the database refused to store some of the lines; those before them are recorded",
+            ),
             error => error.into(),
+        }
+    }
+
+    fn refuse_all(&mut self, lines: Vec<Vec<RefusedLine>>) {
+        for told in lines {
+            self.refuse(told);
         }
     }
 

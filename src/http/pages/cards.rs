@@ -34,7 +34,7 @@ pub fn cards(filters: &Filters, keys: &Keys, trends: &[(Metric, Trend)], benchma
         formula: metric.formula(),
         shown: Shown::new(*metric, trend.this),
         detail: detail(*metric, keys),
-        change: Change::new(*metric, trend),
+        change: Change::new(*metric, filters.interval(), trend),
         beside: Beside::new(beside),
         facts: filters.link("facts", &[("metric", metric.name())]),
     };

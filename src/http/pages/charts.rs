@@ -64,7 +64,7 @@ fn chart(metric: Metric, filters: &Filters, trend: &Trend) -> Chart {
         unit,
         column,
         limits: trend.limits.map(|(limits, from)| Drawn::new(metric, limits, from)),
-        change: Change::new(metric, trend),
+        change: Change::new(metric, filters.interval(), trend),
         rows: of_this.map(|point| row(metric, filters, point)).collect(),
     }
 }

@@ -8,14 +8,14 @@ use super::filters::Filters;
 use super::shown;
 use super::text::{Figure, count, moment, web_address};
 use super::visitor::Visitor;
-use super::{Frame, html};
+use super::{Frame, changes, html};
 use crate::dora::explain::{After, Line, Metric, Subject};
 use crate::http::AppState;
 use crate::http::error::Problem;
 use crate::http::extract::Query;
 use crate::http::resource::{cursor, cursor_text, required, seconds};
 use crate::report;
-use crate::storage::Cursor;
+use crate::storage::{Cursor, Entity};
 
 const LINES: u16 = 100;
 
@@ -48,6 +48,8 @@ struct Row {
     counts_as: String,
     detail: String,
     value: Option<Figure>,
+    /// Who has changed it, and when.
+    changes: String,
 }
 
 pub async fn get_facts(visitor: Visitor, State(state): State<AppState>, mut query: Query) -> Result<Response, Problem> {
@@ -58,7 +60,7 @@ pub async fn get_facts(visitor: Visitor, State(state): State<AppState>, mut quer
     query.done()?;
     let metric = metric.ok_or_else(|| required([("/metric", true)]))?;
     let selection = report::Selection { only, limit: LINES, after };
-    let page = report::explain(&state.store, &filters.question, metric, selection).await?.page;
+    let page = state.answers.explain(&filters.question, metric, selection).await?.page;
     let link = |more: &[(&str, &str)]| {
         let metric = [("metric", metric.name())];
         let more: Vec<_> = metric.iter().chain(more).copied().collect();
@@ -93,12 +95,14 @@ pub async fn get_facts(visitor: Visitor, State(state): State<AppState>, mut quer
 }
 
 fn row(line: Line, filters: &Filters) -> Row {
+    let (kind, entity) = match line.subject {
+        Subject::Deployment => ("Deployment", Entity::Deployment),
+        Subject::Incident => ("Incident", Entity::Incident),
+    };
     Row {
         at: moment(filters.shown(line.at)),
-        kind: match line.subject {
-            Subject::Deployment => "Deployment",
-            Subject::Incident => "Incident",
-        },
+        kind,
+        changes: changes::of_fact(entity.word(), line.project_id.as_str(), line.id.as_str(), filters.zone()),
         id: line.id.to_string(),
         url: web_address(line.url),
         project: line.project_id.to_string(),

@@ -1,12 +1,13 @@
 //! What is broken now.
 
+use super::changes;
 use super::filters::Filters;
 use super::text::{duration, moment, web_address};
 use crate::domain::{Incident, Timestamp};
 use crate::http::AppState;
 use crate::http::error::Problem;
 use crate::http::resource::seconds;
-use crate::storage::{Filter, IncidentState};
+use crate::storage::{Entity, Filter, IncidentState};
 
 const FIRST: u16 = 20;
 
@@ -27,6 +28,8 @@ pub struct Row {
     pub started: String,
     pub open_for: String,
     pub deployment: String,
+    /// Who has changed it, and when.
+    pub changes: String,
 }
 
 pub async fn open(state: &AppState, filters: &Filters) -> Result<OpenIncidents, Problem> {
@@ -47,7 +50,9 @@ pub async fn open(state: &AppState, filters: &Filters) -> Result<OpenIncidents, 
 
 fn row(incident: Incident, filters: &Filters, now: Timestamp) -> Row {
     let text = |text: Option<String>| text.unwrap_or_default();
+    let (project, id) = (incident.project_id.as_str(), incident.id.as_str());
     Row {
+        changes: changes::of_fact(Entity::Incident.word(), project, id, filters.zone()),
         id: incident.id.to_string(),
         url: web_address(incident.url),
         title: text(incident.title.map(|title| title.to_string())),

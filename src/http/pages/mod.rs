@@ -4,6 +4,7 @@
 mod assets;
 mod beside;
 mod cards;
+mod changes;
 mod charts;
 mod facts;
 mod filters;
@@ -33,14 +34,15 @@ pub fn router() -> Router<AppState> {
     Router::new()
         .route("/", get(overview::get_overview))
         .route("/facts", get(facts::get_facts))
+        .route("/changes", get(changes::get_changes))
         .route("/sign-in", get(sign_in::get_sign_in).post(sign_in::post_sign_in))
         .route("/sign-out", post(sign_in::post_sign_out))
         .route(assets::ROUTE, get(assets::get_asset))
 }
 
 /// Where people may be led after they have signed in.
-const PAGES: [&str; 2] = ["/", "/facts"];
-const ROUTES: [&str; 5] = ["/", "/facts", "/sign-in", "/sign-out", assets::ROUTE];
+const PAGES: [&str; 3] = ["/", "/facts", "/changes"];
+const ROUTES: [&str; 6] = ["/", "/facts", "/changes", "/sign-in", "/sign-out", assets::ROUTE];
 
 /// Whether the route is one of a page, so that its answers are for a browser.
 pub fn has(route: &str) -> bool {

@@ -97,6 +97,11 @@ pub fn moment(at: NaiveDateTime) -> String {
     at.format("%-d %b %Y, %H:%M").to_string()
 }
 
+/// When something was written down: to the second.
+pub fn precise_moment(at: NaiveDateTime) -> String {
+    at.format("%-d %b %Y, %H:%M:%S").to_string()
+}
+
 /// A part of a window: by its first day, and whether it is a whole one.
 pub fn part(start: NaiveDateTime, interval: Interval, whole: bool) -> String {
     let label = match interval {

@@ -5,7 +5,7 @@ use super::text::{percent, short};
 use crate::dora::benchmark::METRICS;
 use crate::dora::explain::Metric;
 use crate::dora::measure::Measured;
-use crate::dora::trend::{self, Side, Trend, Verdict};
+use crate::dora::trend::{self, Side, StandsOut, Trend, Verdict};
 use crate::dora::{Interval, Span};
 use crate::report::{Question, Report};
 
@@ -29,8 +29,9 @@ fn of(Report { calendar, all, .. }: &Report) -> Side<'_> {
 pub struct Change {
     /// Where the signals point.
     pub arrow: char,
-    pub verdict: &'static str,
-    /// Whether that is good; `None`: it is neither.
+    /// What stands out, for example `Signal: single weeks stand out, worse on 2 of 12`.
+    pub verdict: String,
+    /// Whether that is good; `None`: it is neither, or the window as a whole says otherwise.
     pub good: Option<bool>,
     /// For example `12 % more`; empty when one of the two windows has too little to say.
     pub size: String,
@@ -39,25 +40,42 @@ pub struct Change {
 }
 
 impl Change {
-    pub fn new(metric: Metric, trend: &Trend) -> Self {
-        let upwards = trend.better.map(|better| better == metric.more_is_better());
-        let (arrow, verdict) = match (trend.verdict, trend.better, upwards) {
-            (Verdict::Signal, Some(true), Some(true)) => ('↑', "Signal, better"),
-            (Verdict::Signal, Some(true), _) => ('↓', "Signal, better"),
-            (Verdict::Signal, Some(false), Some(true)) => ('↑', "Signal, worse"),
-            (Verdict::Signal, Some(false), _) => ('↓', "Signal, worse"),
-            (Verdict::Signal, None, _) => ('↕', "Signal"),
-            (Verdict::Noise, ..) => ('≈', "Noise"),
-            (Verdict::NotEnoughData, ..) => ('–', "Not enough data"),
+    pub fn new(metric: Metric, interval: Interval, trend: &Trend) -> Self {
+        let whole = trend::on_the_whole(metric, trend.difference);
+        let good = trend.better.filter(|better| whole.is_none_or(|whole| whole == *better));
+        let arrow = match (trend.verdict, good.map(|good| good == metric.more_is_better())) {
+            (Verdict::Signal, Some(true)) => '↑',
+            (Verdict::Signal, Some(false)) => '↓',
+            (Verdict::Signal, None) => '↕',
+            (Verdict::Noise, _) => '≈',
+            (Verdict::NotEnoughData, _) => '–',
         };
-        Self {
-            arrow,
-            verdict,
-            good: trend.better.filter(|_| trend.verdict == Verdict::Signal),
-            size: size(metric, trend).unwrap_or_default(),
-            before: Shown::new(metric, trend.before),
-            reason: trend.reason.clone(),
-        }
+        let verdict = match (trend.verdict, trend.stands_out) {
+            (Verdict::Signal, Some(found)) => format!("Signal: {}", stands_out(interval.name(), found)),
+            (Verdict::Signal, None) => "Signal".to_owned(),
+            (Verdict::Noise, _) => "Noise".to_owned(),
+            (Verdict::NotEnoughData, _) => "Not enough data".to_owned(),
+        };
+        let size = size(metric, trend).unwrap_or_default();
+        Self { arrow, verdict, good, size, before: Shown::new(metric, trend.before), reason: trend.reason.clone() }
+    }
+}
+
+/// What stands out, and where it points: never more than that, because the window as a whole may point elsewhere.
+fn stands_out(part: &str, found: StandsOut) -> String {
+    let StandsOut { of, better, worse, jumps, lasting } = found;
+    let with_a_side = better + worse;
+    let sides = match (better, worse) {
+        (0, 0) if jumps == 1 => return format!("1 of {of} {part}s is far from the {part} before"),
+        (0, 0) => return format!("{jumps} of {of} {part}s are far from the {part} before"),
+        (_, 0) => format!("better on {better} of {of}"),
+        (0, _) => format!("worse on {worse} of {of}"),
+        _ => format!("better on {better} and worse on {worse} of {of}"),
+    };
+    match (lasting, with_a_side) {
+        (true, _) => format!("a change that stayed, {sides} {part}s"),
+        (false, 1) => format!("a single {part} stands out, {sides}"),
+        (false, _) => format!("single {part}s stand out, {sides}"),
     }
 }
 
@@ -78,36 +96,77 @@ mod tests {
     use super::*;
     use crate::dora::Measure;
 
-    fn change(metric: Metric, (before, this): (f64, f64), verdict: Verdict, better: Option<bool>) -> Change {
+    fn change(metric: Metric, (before, this): (f64, f64), stands_out: Option<StandsOut>) -> Change {
         let measure = |value| Measure { n: 40, value: Some(value), enough: true };
         let difference = Some(this - before);
         let relative_difference = difference.filter(|_| before > 0.0).map(|difference| difference / before);
         let (this, before, reason) = (measure(this), measure(before), String::new());
+        let (verdict, better) = match stands_out {
+            Some(found) => (Verdict::Signal, found.side()),
+            None => (Verdict::Noise, None),
+        };
         let (limits, points) = (None, Vec::new());
-        let trend = Trend { this, before, difference, relative_difference, verdict, better, reason, limits, points };
-        Change::new(metric, &trend)
+        let trend = Trend {
+            this,
+            before,
+            difference,
+            relative_difference,
+            verdict,
+            better,
+            stands_out,
+            reason,
+            limits,
+            points,
+        };
+        Change::new(metric, Interval::Week, &trend)
     }
+
+    const NONE: StandsOut = StandsOut { of: 12, better: 0, worse: 0, jumps: 0, lasting: false };
 
     #[test]
     fn the_arrow_points_where_the_signals_do_and_the_colour_says_whether_that_is_good() {
         use Metric::{DeploymentFrequency, LeadTimeForChanges};
-        for (metric, better, arrow, word) in [
-            (DeploymentFrequency, Some(true), '↑', "Signal, better"),
-            (DeploymentFrequency, Some(false), '↓', "Signal, worse"),
-            (LeadTimeForChanges, Some(true), '↓', "Signal, better"),
-            (LeadTimeForChanges, Some(false), '↑', "Signal, worse"),
-            (LeadTimeForChanges, None, '↕', "Signal"),
+        let (better, worse) = (StandsOut { better: 2, ..NONE }, StandsOut { worse: 2, ..NONE });
+        for (metric, values, found, arrow, good) in [
+            (DeploymentFrequency, (2.0, 3.0), better, '↑', Some(true)),
+            (DeploymentFrequency, (3.0, 2.0), worse, '↓', Some(false)),
+            (LeadTimeForChanges, (3.0, 2.0), better, '↓', Some(true)),
+            (LeadTimeForChanges, (2.0, 3.0), worse, '↑', Some(false)),
+            (LeadTimeForChanges, (2.0, 2.0), worse, '↑', Some(false)),
+            (LeadTimeForChanges, (2.0, 3.0), StandsOut { jumps: 1, ..NONE }, '↕', None),
         ] {
-            let change = change(metric, (2.0, 3.0), Verdict::Signal, better);
-            assert_eq!((change.arrow, change.verdict, change.good), (arrow, word, better));
+            let change = change(metric, values, Some(found));
+            assert_eq!((change.arrow, change.good), (arrow, good), "{metric:?} {found:?}");
         }
-        let noise = change(LeadTimeForChanges, (2.0, 3.0), Verdict::Noise, None);
-        assert_eq!((noise.verdict, noise.good), ("Noise", None));
+        let noise = change(LeadTimeForChanges, (2.0, 3.0), None);
+        assert_eq!((noise.arrow, noise.verdict.as_str(), noise.good), ('≈', "Noise", None));
+    }
+
+    #[test]
+    fn weeks_that_are_worse_in_a_window_that_is_better_do_not_make_it_worse() {
+        let change = change(Metric::ChangeFailureRate, (0.15, 0.103), Some(StandsOut { worse: 2, ..NONE }));
+        assert_eq!(change.size, "4.7 points less");
+        assert_eq!(change.verdict, "Signal: single weeks stand out, worse on 2 of 12");
+        assert_eq!((change.arrow, change.good), ('↕', None));
+    }
+
+    #[test]
+    fn what_stands_out_is_said_in_words() {
+        for (found, said) in [
+            (StandsOut { worse: 1, jumps: 1, ..NONE }, "a single week stands out, worse on 1 of 12"),
+            (StandsOut { better: 3, ..NONE }, "single weeks stand out, better on 3 of 12"),
+            (StandsOut { better: 1, worse: 2, ..NONE }, "single weeks stand out, better on 1 and worse on 2 of 12"),
+            (StandsOut { better: 9, lasting: true, ..NONE }, "a change that stayed, better on 9 of 12 weeks"),
+            (StandsOut { jumps: 1, ..NONE }, "1 of 12 weeks is far from the week before"),
+            (StandsOut { jumps: 2, ..NONE }, "2 of 12 weeks are far from the week before"),
+        ] {
+            assert_eq!(stands_out("week", found), said);
+        }
     }
 
     #[test]
     fn shares_differ_by_points_and_others_by_a_part_of_what_they_were() {
-        let size = |metric, values| change(metric, values, Verdict::Noise, None).size;
+        let size = |metric, values| change(metric, values, None).size;
         assert_eq!(size(Metric::ChangeFailureRate, (0.125, 0.1)), "2.5 points less");
         assert_eq!(size(Metric::ChangeFailureRate, (0.0, 0.1)), "10 points more");
         assert_eq!(size(Metric::LeadTimeForChanges, (200.0, 250.0)), "25 % more");

@@ -67,6 +67,7 @@ mod tests {
         assert_eq!(next("/"), "./");
         assert_eq!(next("/?days=7&project_id=a%2Fb"), "./?days=7&project_id=a%2Fb");
         assert_eq!(next("/facts?metric=incidents"), "./facts?metric=incidents");
+        assert_eq!(next("/changes?id=1"), "./changes?id=1");
         for elsewhere in [
             "",
             "//evil.example",

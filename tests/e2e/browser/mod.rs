@@ -200,6 +200,11 @@ impl Page {
         let rows = self.browser.run("return document.querySelectorAll('tbody tr').length").await;
         assert_eq!(rows, counted, "{place}");
         self.check("facts").await;
+        // who has said so
+        self.browser.click("tbody tr:first-child td:last-child a").await;
+        self.browser.wait_until("location.pathname === '/changes' && document.readyState === 'complete'").await;
+        assert!(self.browser.text("tbody").await.contains("started"));
+        self.check("changes").await;
         // from a card, and a view of it
         self.open("/?days=90").await;
         self.browser.click("#change_failure_rate .source a").await;

@@ -12,6 +12,8 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+use crate::engine::Engine;
+
 use super::{app, em_metrics, em_metrics_at, stderr, stdout};
 
 fn deployment(n: usize) -> Value {
@@ -162,6 +164,29 @@ async fn an_interrupted_import_goes_on_where_it_stopped() {
     assert!(stdout(&finished).starts_with("7 lines: 7 created"), "{}", stdout(&finished));
     assert_eq!(*parts.lock().unwrap(), [vec![0, 1], vec![2, 3], vec![2, 3], vec![4], vec![5, 6]]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the note of how far it was is gone");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_for_the_service_is_sent_in_smaller_parts() {
+    let app = Engine::Sqlite.app_with(|config| config.server.import_limit_bytes = 2000).await;
+    let folder = tempfile::tempdir().unwrap();
+    let broken = json!({"kind": "deployment", "project_id": "shop", "id": "x"});
+    let lines = (0..50).map(incident).chain((0..50).map(deployment)).chain([broken]);
+    let file = write(folder.path(), "facts.ndjson", lines);
+    let taken = em_metrics(&app, &["import", &file]).await;
+    assert!(
+        stdout(&taken).starts_with("101 lines: 100 created, 0 changed, 0 unchanged, 1 refused"),
+        "{}",
+        stderr(&taken)
+    );
+    assert!(stderr(&taken).contains("line 101: "), "{}", stderr(&taken));
+    let once = em_metrics(&app, &["import", &file, "--atomic"]).await;
+    assert_eq!(once.status.code(), Some(1));
+    assert!(stderr(&once).contains("larger than 2000 bytes"), "{}", stderr(&once));
+    // a line by itself cannot be smaller
+    let long = write(folder.path(), "long.ndjson", [json!({"kind": "deployment", "x": "y".repeat(3000)})]);
+    let refused = em_metrics(&app, &["import", &long]).await;
+    assert!(stderr(&refused).contains("larger than 2000 bytes"), "{}", stderr(&refused));
 }
 
 #[tokio::test(flavor = "multi_thread")]

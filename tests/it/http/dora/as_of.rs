@@ -12,6 +12,8 @@ use crate::memory::anything;
 
 on_each_engine! {
     what_was_answered_then_is_answered_again,
+    what_was_explained_then_is_explained_again,
+    what_had_been_sent_but_was_not_recorded_then_is_not_counted,
     what_was_not_known_then_is_not_counted,
     by_default_the_window_ends_then,
     nobody_knows_the_future,
@@ -52,6 +54,69 @@ async fn what_was_answered_then_is_answered_again(engine: Engine) {
     }
 }
 
+async fn what_was_explained_then_is_explained_again(engine: Engine) {
+    let app = engine.app().await;
+    let mut random = StdRng::seed_from_u64(12);
+    let windows = [
+        "from=2026-05-20&to=2026-06-16",
+        "from=2026-06-03T10:30:00Z&to=2026-06-09&environment=production&environment=staging&limit=7",
+        "from=2026-06-01&to=2026-06-16&project_id=shop&team_id=red&counted=true",
+    ];
+    let metrics =
+        ["change_failure_rate", "failed_deployment_recovery_time", "time_to_detect", "incidents", "pipelines"];
+    let questions: Vec<_> =
+        metrics.iter().flat_map(|metric| windows.map(|window| format!("metric={metric}&{window}"))).collect();
+    let explanation = async |query: &str| {
+        let mut explanation = app.get(&format!("/dora/explain?{query}")).await.expect(200);
+        explanation.as_object_mut().unwrap().remove("as_of");
+        explanation
+    };
+    let mut given = Vec::new();
+    for minute in 0..12 {
+        let moment = format!("2026-06-15T12:{minute:02}:00Z");
+        app.set_now(&moment);
+        for _ in 0..40 {
+            let (method, path, body) = anything(&mut random);
+            assert!(!Answer::of(app.request(method, &path).json(&body)).await.status.is_server_error());
+        }
+        for question in &questions {
+            given.push((format!("{question}&as_of={moment}"), explanation(question).await));
+        }
+    }
+    assert!(given.iter().filter(|(_, then)| then["left_out"] != 0 && then["counted"] != 0).count() > 50);
+    assert!(
+        given.iter().any(|(_, then)| then["facts"].as_array().unwrap().iter().any(|fact| fact["related"] != json!([])))
+    );
+    for (question, then) in given {
+        assert_eq!(explanation(&question).await, then, "{question}");
+    }
+    // pages lead on to what was known then
+    let first = app.get("/dora/explain?metric=pipelines&from=2026-06-01&limit=2&as_of=2026-06-15T12:03:00Z").await;
+    assert_eq!(first.expect(200)["as_of"], "2026-06-15T12:03:00Z");
+    let next = app.get(&first.next_page().unwrap()).await.expect(200);
+    assert_eq!((&next["as_of"], &next["counted"]), (&first.expect(200)["as_of"], &first.expect(200)["counted"]));
+}
+
+async fn what_had_been_sent_but_was_not_recorded_then_is_not_counted(engine: Engine) {
+    let app = engine.app().await;
+    let (path, body) = deployed("1", "2026-06-10T12:00:00Z", json!({}));
+    let count = async |as_of: &str| {
+        let answer = app.get(&format!("/dora?from=2026-06-10&to=2026-06-11{as_of}")).await.expect(200);
+        answer["deployment_frequency"]["deployments"].as_u64().unwrap()
+    };
+    let lock = app.database.other().await.hold().await;
+    let sent = tokio::spawn(Answer::of(app.request(Method::POST, &path).json(&body)));
+    // it is on its way to the writer, which waits
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    app.set_now("2026-06-15T12:00:02Z");
+    assert_eq!((count("").await, sent.is_finished()), (0, false));
+    app.set_now("2026-06-15T12:00:03Z");
+    lock.let_go().await;
+    sent.await.unwrap().expect(201);
+    assert_eq!(count("&as_of=2026-06-15T12:00:02Z").await, 0, "as it was answered then");
+    assert_eq!(count("&as_of=2026-06-15T12:00:03Z").await, 1);
+}
+
 async fn what_was_not_known_then_is_not_counted(engine: Engine) {
     let app = engine.app().await;
     tell(&app, [deployed("1", "2026-06-10T12:00:00Z", json!({}))]).await;
@@ -82,6 +147,8 @@ async fn by_default_the_window_ends_then(engine: Engine) {
 async fn nobody_knows_the_future(engine: Engine) {
     let app = engine.app().await;
     for as_of in ["2026-06-15T12:00:00.000001Z", "yesterday"] {
-        assert_eq!(app.get(&format!("/dora?as_of={as_of}")).await.expect_problem(400, "invalid"), ["/as_of"]);
+        for path in ["/dora?", "/dora/explain?metric=incidents&"] {
+            assert_eq!(app.get(&format!("{path}as_of={as_of}")).await.expect_problem(400, "invalid"), ["/as_of"]);
+        }
     }
 }

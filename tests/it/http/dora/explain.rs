@@ -22,7 +22,7 @@ async fn fill(app: &App) {
         app,
         [
             deployed("fine", "2026-06-02T10:00:00Z", json!({})),
-            deployed("hit", "2026-06-03T10:00:00Z", json!({})),
+            deployed("hit", "2026-06-03T10:00:00Z", json!({"url": "https://ci.example/7"})),
             deployed("back", "2026-06-04T10:00:00Z", json!({"unplanned": true})),
             step("/deployments/back/rolled-back", json!({"rolled_back_at": "2026-06-04T10:30:00Z"})),
             deployed("elsewhere", "2026-06-05T10:00:00Z", json!({"environment": "staging"})),
@@ -126,6 +126,7 @@ async fn every_fact_is_there_with_its_reason(engine: Engine) {
             "kind": "deployment", "project_id": "shop", "id": "hit", "team_id": null, "environment": "production",
             "at": "2026-06-03T10:00:00Z", "counted": true, "counts_as": ["deployments", "failed"], "reason": "incident",
             "detail": "incidents one, two are linked to it", "seconds": null, "link": "/deployments/hit?project_id=shop",
+            "url": "https://ci.example/7",
             "related": ["/incidents/one?project_id=shop", "/incidents/two?project_id=shop"],
         })
     );

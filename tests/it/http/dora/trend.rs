@@ -65,9 +65,10 @@ async fn the_last_twelve_weeks_are_held_against_those_before(engine: Engine) {
     assert_eq!((&answer["verdict"], &answer["better"]), (&json!("signal"), &json!(true)));
     assert_eq!(
         answer["reason"],
-        "2 of 12 whole weeks stand out from the limits drawn from the window before, upwards, which is better: more \
+        "1 of 12 whole weeks stands out from the limits drawn from the window before, upwards, which is better: more \
          than noise"
     );
+    assert_eq!(answer["stands_out"], json!({"of": 12, "better": 1, "worse": 0, "jumps": 1, "lasting": false}));
     assert!(answer["source"].as_str().unwrap().contains("Wheeler"));
     let points = answer["points"].as_array().unwrap();
     let partial: Vec<_> = (0..points.len()).filter(|n| points[*n]["partial"] == true).collect();
@@ -86,6 +87,7 @@ async fn what_is_usual_is_noise(engine: Engine) {
     weeks(&app, "shop", "2026-03-23", &[2, 2, 1, 3, 1, 2, 3, 0, 2, 2, 1, 2]).await;
     let answer = trend(&app, "metric=deployment_frequency").await;
     assert_eq!((&answer["verdict"], &answer["better"]), (&json!("noise"), &json!(null)));
+    assert_eq!(answer["stands_out"], json!(null));
     assert!(answer["reason"].as_str().unwrap().starts_with("no signal in 12 whole weeks"), "{answer}");
     assert_eq!(
         answer["points"].as_array().unwrap().iter().map(|point| point["signals"].clone()).collect::<Vec<_>>(),

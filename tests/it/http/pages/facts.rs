@@ -96,13 +96,15 @@ async fn a_fact_links_to_where_it_is_from(engine: Engine) {
         after(page(&answer, 200), "<tbody>", "</tbody>").to_owned()
     };
     let deployments = rows("deployment_frequency").await;
-    assert_eq!(links(&deployments).len(), 1, "{deployments}");
+    let elsewhere =
+        |rows: &str| links(rows).into_iter().filter(|link| !link.starts_with("changes?")).collect::<Vec<_>>();
+    assert_eq!(elsewhere(&deployments).len(), 1, "{deployments}");
     assert!(
         deployments.contains("https://ci.example/run/7?a=1") && !deployments.contains("\"><script>"),
         "{deployments}"
     );
     assert!(deployments.contains("rel=\"noopener noreferrer\">run</a>"), "{deployments}");
-    assert_eq!(links(&rows("incidents").await), ["http://status.example/down"]);
+    assert_eq!(elsewhere(&rows("incidents").await), ["http://status.example/down"]);
 }
 
 async fn facts_of_no_metric_are_refused(engine: Engine) {

@@ -1,5 +1,6 @@
 //! The web page.
 
+mod changes;
 mod facts;
 mod overview;
 mod sign_in;

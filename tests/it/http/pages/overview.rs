@@ -100,17 +100,21 @@ async fn signal_or_noise_is_what_the_api_says(engine: Engine) {
             let answer =
                 get(&app, &format!("/dora/trend?metric={metric}&{interval}&{}", query.replace("days=90", ""))).await;
             let api = answer.expect(200);
-            let verdict = match (api["verdict"].as_str().unwrap(), api["better"].as_bool()) {
-                ("signal", Some(true)) => "Signal, better",
-                ("signal", Some(false)) => "Signal, worse",
-                ("signal", None) => "Signal<",
-                ("noise", _) => "Noise",
-                _ => "Not enough data",
+            let of = |side: &str| api["stands_out"][side].as_u64();
+            let verdict = match (api["verdict"].as_str().unwrap(), of("better"), of("worse")) {
+                ("signal", Some(0), Some(0)) => "from the day before".to_owned(),
+                ("signal", Some(better), Some(0)) => format!("better on {better} of {}", of("of").unwrap()),
+                ("signal", Some(0), Some(worse)) => format!("worse on {worse} of {}", of("of").unwrap()),
+                ("signal", better, worse) => {
+                    format!("better on {} and worse on {} of", better.unwrap(), worse.unwrap())
+                }
+                ("noise", None, None) => "Noise".to_owned(),
+                (_, none, _) => format!("Not enough data{}", none.map(|_| "?").unwrap_or_default()),
             };
             let card = card(html, metric);
             let said = after(&card, "class=\"trend\"", "</p>").to_owned();
             assert!(
-                said.contains(verdict) && said.contains(api["reason"].as_str().unwrap()),
+                said.contains(&verdict) && said.contains(api["reason"].as_str().unwrap()),
                 "{metric} {query}: {said}"
             );
             let before = values(after(&card, "class=\"before muted\"", "</p>"));
