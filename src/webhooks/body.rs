@@ -46,7 +46,8 @@ impl<'a> Body<'a> {
     }
 
     pub fn float(self) -> Option<f64> {
-        self.0.as_f64().or_else(|| self.text()?.parse().ok())
+        // "NaN" and "inf" are read as numbers, and are none
+        self.0.as_f64().or_else(|| self.text()?.parse().ok()).filter(|number| number.is_finite())
     }
 
     pub fn flag(self) -> Option<bool> {
@@ -128,6 +129,8 @@ mod tests {
         assert_eq!(body.at("/name").name(), None);
         assert_eq!(body.at("/nowhere/at/all").word(), None);
         assert_eq!(body.at("/at").time(), None);
+        assert_eq!(Body(&json!("NaN")).float(), None);
+        assert_eq!(Body(&json!("-inf")).float(), None);
         assert_eq!(body.at("/list").items().len(), 2);
         assert_eq!(body.at("/id").items().len(), 0);
         let shas = json!(["2f8c6b1", "0000000000000000000000000000000000000000", null]);
