@@ -124,7 +124,12 @@ async fn accept(
     // senders may be told to add parameters of their own, and never get a 4xx for it
     drop(query);
     let Some(source) = state.sources.find(&address.vendor, address.name.as_deref()) else {
-        let detail = "no such source is configured: see webhooks.sources, and the vendors in the README";
+        // which sources there are is nobody's business who has not signed in
+        let known = state.auth.identify(request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes));
+        if known.is_err() {
+            return Err(unauthenticated(state, "no source of this name takes what is sent without credentials"));
+        }
+        let detail = "no such source is configured: see webhooks.sources, and `em-metrics webhook list`";
         return Err(Problem::new(&error::NOT_FOUND, detail));
     };
     let received_at = state.clock.now();
@@ -189,11 +194,15 @@ fn authentic(
         }
         Err(forged) => forged.to_string(),
     };
+    Err(unauthenticated(state, detail))
+}
+
+fn unauthenticated(state: &AppState, detail: impl Into<std::borrow::Cow<'static, str>>) -> Problem {
     let mut problem = Problem::new(&error::UNAUTHENTICATED, detail);
     for challenge in state.auth.challenges() {
         problem = problem.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
-    Err(problem)
+    problem
 }
 
 /// A Bearer or Token, or the password of basic authentication under any name.

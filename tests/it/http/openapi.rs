@@ -90,6 +90,8 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
     GET /health get_health
     GET /health/live get_liveness
     GET /health/ready get_readiness
+    GET /inbox list_inbox
+    GET /inbox/{id} get_delivery
     GET /incidents list_incidents
     GET /incidents/{id} get_incident
     GET /journal get_journal
@@ -107,10 +109,14 @@ async fn every_path_of_the_contract_is_described(engine: Engine) {
     POST /deployments/{id}/restore restore_deployment
     POST /deployments/{id}/rolled-back rolled_back_deployment
     POST /import import
+    POST /inbox/{id}/replay replay_delivery
     POST /incidents create_incident
     POST /incidents/{id}/finished finished_incident
     POST /incidents/{id}/restore restore_incident
     POST /incidents/{id}/restored restored_incident
+    POST /webhooks/{vendor} deliver
+    POST /webhooks/{vendor}/{name} deliver_to
+    POST /webhooks/{vendor}/{name}/{secret} deliver_with_secret
     ") };
 }
 
@@ -120,12 +126,14 @@ async fn every_described_path_answers_at_both_places(engine: Engine) {
     let start = json!({"id": "conflict", "project_id": "shop", "first_commit_at": "2026-06-15T10:00:00Z"});
     app.post("/deployments", start).await.expect(201);
     app.post("/incidents", json!({"id": "conflict", "project_id": "shop"})).await.expect(201);
+    app.post("/webhooks/github", json!({})).await.expect(200);
     let mut operations = operations(&app).await;
     // what is deleted cannot be read afterwards
     operations.sort_by_key(|operation| operation.method == "DELETE");
     for Operation { method, path, value } in operations {
-        let mut path =
-            path.replace("{id}", "conflict").replace("{name}", "conflict").replace("{file}", "incidents.svg");
+        let id = if path.starts_with("/inbox") { "1" } else { "conflict" };
+        let mut path = path.replace("{id}", id).replace("{name}", "conflict").replace("{file}", "incidents.svg");
+        path = path.replace("{vendor}", "github").replace("{secret}", "guessed");
         if path == "/dora/explain" || path == "/dora/trend" {
             path.push_str("?metric=incidents");
         }
@@ -133,6 +141,9 @@ async fn every_described_path_answers_at_both_places(engine: Engine) {
         let expected = match method.as_str() {
             "DELETE" => 204,
             _ if path == "/import" => 422,
+            // whatever it is, and no source has that name
+            _ if path == "/webhooks/github" => 200,
+            _ if path.starts_with("/webhooks/") => 404,
             _ if takes_a_body => 400,
             _ => 200,
         };
@@ -190,7 +201,7 @@ async fn bounds_are_described(engine: Engine) {
         parameters.iter().find(|parameter| parameter["name"] == "limit")
     });
     let limits: Vec<_> = limits.map(|limit| &limit["schema"]).collect();
-    assert_eq!(limits.len(), 4);
+    assert_eq!(limits.len(), 5);
     for limit in limits {
         assert_eq!((&limit["minimum"], &limit["maximum"], &limit["default"]), (&1.into(), &1000.into(), &50.into()));
     }
