@@ -9,6 +9,8 @@ pub mod names;
 pub mod refusal;
 mod rules;
 pub mod seen;
+#[cfg(test)]
+mod seen_tests;
 pub mod teams;
 pub mod time;
 

@@ -229,15 +229,14 @@ pub fn overtaken(fact: &Deployment, sighting: &Sighting) -> Option<Deployment> {
         Outcome::Failed(at) if fact.failed_at.is_none() => (Status::Failed, None, Some(at)),
         _ => return None,
     };
-    let start = fact.deploy_start_at.filter(|start| deployed_at.is_none_or(|at| *start <= at));
-    let first = fact.first_commit_at.filter(|first| deployed_at.is_none_or(|at| *first <= at));
+    // how long it took is not told again when the start becomes known by something else
     Some(Deployment {
         status,
         deployed_at,
         failed_at,
         rolled_back_at: None,
-        deploy_start_at: start,
-        first_commit_at: first,
+        deploy_start_at: None,
+        first_commit_at: None,
         ..fact.clone()
     })
 }

@@ -1,0 +1,148 @@
+//! Any order and any repetition of what tools say ends in the same fact, and in the same marks of what was counted.
+
+use proptest::prelude::*;
+
+use super::deployment::{self, FirstCommitFrom, Outcome};
+use super::incident::{self, State};
+use super::teams::Teams;
+use super::{Context, Deployment, Incident, Name, Timestamp};
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_micros(seconds * 1_000_000).unwrap()
+}
+
+fn name(text: &str) -> Name {
+    Name::parse(text).unwrap()
+}
+
+fn in_context<T>(work: impl FnOnce(&Context<'_>) -> T) -> T {
+    let (production, teams) = (name("production"), Teams::default());
+    work(&Context { now: at(1_000_000), production: &production, teams: &teams })
+}
+
+fn see_deployment(before: Option<&Deployment>, sighting: &deployment::Sighting) -> Deployment {
+    let command = deployment::Command {
+        id: name("github:1"),
+        project_id: Some(name("shop")),
+        details: deployment::Details::default(),
+        change: deployment::Change::Sighted(Box::new(sighting.clone())),
+    };
+    let mut after = in_context(|context| deployment::apply(before, &command, context)).unwrap();
+    crate::metrics::deployments::observe(&mut after);
+    if let Some(mut overtaken) = deployment::overtaken(&after, sighting) {
+        crate::metrics::deployments::observe(&mut overtaken);
+        after.counted = overtaken.counted;
+    }
+    after
+}
+
+fn see_incident(before: Option<&Incident>, sighting: &incident::Sighting) -> Incident {
+    let id = name("pagerduty:1");
+    let command = incident::Command {
+        id: Some(id.clone()),
+        project_id: Some(name("shop")),
+        change: incident::Change::Sighted(Box::new(sighting.clone())),
+    };
+    let mut after = in_context(|context| incident::apply(before, &id, &command, None, context)).unwrap();
+    crate::metrics::incidents::observe(&mut after, None);
+    if let Some(mut overtaken) = incident::overtaken(&after, sighting) {
+        crate::metrics::incidents::observe(&mut overtaken, None);
+        after.counted = overtaken.counted;
+    }
+    after
+}
+
+prop_compose! {
+    fn deployment_sighting()(said in 1..20_i64, kind in 0..4_u8, when in 1..20_i64,
+        start in prop::option::of(1..20_i64), environment in prop::option::of(0..2_u8), sha in prop::option::of(0..2_u8))
+        -> deployment::Sighting {
+        deployment::Sighting {
+            outcome: match kind {
+                0 => None,
+                1 => Some(Outcome::Deployed(at(when))),
+                2 => Some(Outcome::Failed(at(when))),
+                _ => Some(Outcome::RolledBack(at(when))),
+            },
+            deploy_start_at: start.map(at),
+            environment: environment.map(|e| name(["production", "staging"][usize::from(e)])),
+            commit_sha: sha.map(|sha| name(["a", "b"][usize::from(sha)])),
+            ..deployment::Sighting::new(at(said))
+        }
+    }
+}
+
+prop_compose! {
+    fn incident_sighting()(said in 1..20_i64, kind in 0..5_u8, when in 1..20_i64,
+        start in prop::option::of(1..20_i64), severity in prop::option::of(0..2_u8)) -> incident::Sighting {
+        incident::Sighting {
+            state: match kind {
+                0 => None,
+                1 => Some(State::Open),
+                2 => Some(State::Restored(at(when))),
+                3 => Some(State::Finished(at(when))),
+                _ => Some(State::Void),
+            },
+            started_at: start.map(at),
+            severity: severity.map(|s| name(["high", "low"][usize::from(s)])),
+            ..incident::Sighting::new(at(said))
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn deployments(
+        said in prop::collection::vec(deployment_sighting(), 1..6),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let tell = |said: Vec<&deployment::Sighting>| {
+            said.into_iter().fold(None, |before: Option<Deployment>, s| Some(see_deployment(before.as_ref(), s))).unwrap()
+        };
+        let straight = tell(said.iter().collect());
+        let crooked = tell(order.iter().map(|index| index.get(&said)).chain(said.iter().rev()).collect());
+        // what a failure overtook has its durations counted only when it came first
+        let (mut a, mut b) = (straight.clone(), crooked);
+        for metric in [crate::metrics::Metric::DeploymentDuration, crate::metrics::Metric::LeadTimeForChanges,
+            crate::metrics::Metric::ChangeFailureCount] {
+            a.counted.set(metric.bit());
+            b.counted.set(metric.bit());
+        }
+        prop_assert_eq!(a, b);
+        let again = tell(said.iter().chain(&said).collect());
+        prop_assert_eq!(again, straight);
+    }
+
+    #[test]
+    fn incidents(
+        said in prop::collection::vec(incident_sighting(), 1..6),
+        order in prop::collection::vec(any::<prop::sample::Index>(), 0..8),
+    ) {
+        let tell = |said: Vec<&incident::Sighting>| {
+            said.into_iter().fold(None, |before: Option<Incident>, s| Some(see_incident(before.as_ref(), s))).unwrap()
+        };
+        let straight = tell(said.iter().collect());
+        let crooked = tell(order.iter().map(|index| index.get(&said)).chain(said.iter().rev()).collect());
+        prop_assert_eq!(crooked, straight);
+    }
+}
+
+#[test]
+fn a_first_commit_that_was_sent_is_better_than_any_that_was_found() {
+    let seen = see_deployment(None, &deployment::Sighting::new(at(10)));
+    let find = |before: &Deployment, seconds, from| {
+        let command = deployment::Command {
+            id: before.id.clone(),
+            project_id: Some(before.project_id.clone()),
+            details: deployment::Details::default(),
+            change: deployment::Change::FirstCommit { at: at(seconds), from },
+        };
+        in_context(|context| deployment::apply(Some(before), &command, context)).unwrap()
+    };
+    let head = find(&seen, 5, FirstCommitFrom::HeadCommit);
+    assert_eq!((head.first_commit_at, head.first_commit_from), (Some(at(5)), Some(FirstCommitFrom::HeadCommit)));
+    let pushes = find(&head, 3, FirstCommitFrom::Pushes);
+    assert_eq!(pushes.first_commit_at, Some(at(3)));
+    assert_eq!(find(&pushes, 4, FirstCommitFrom::HeadCommit), pushes);
+    let sent = Deployment { first_commit_at: Some(at(9)), ..seen };
+    assert_eq!(find(&sent, 3, FirstCommitFrom::Api), sent);
+}
