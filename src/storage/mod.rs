@@ -8,6 +8,7 @@ mod deployments;
 mod error;
 mod everything;
 mod export;
+mod filters;
 mod follow;
 mod identity;
 mod incidents;
