@@ -70,3 +70,6 @@ CREATE INDEX changes_head ON changes (place, head_sha) WHERE head_sha IS NOT NUL
 -- Deployments that tools have told of, whose first commit may still be found, or found in a better way.
 CREATE INDEX deployments_first_commit_open ON deployments (deployed_at)
     WHERE seen IS NOT NULL AND (first_commit_at IS NULL OR first_commit_from IN ('head_commit', 'pull_request'));
+
+-- Incidents that tools have told of and that no deployment is known to have caused.
+CREATE INDEX incidents_unlinked ON incidents (started_at) WHERE seen IS NOT NULL AND deployment_id IS NULL;

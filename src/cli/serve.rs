@@ -262,10 +262,11 @@ fn shown_url(address: SocketAddr) -> String {
 
 /// To standard output, for whoever started it: logs go to standard error and never carry a secret.
 fn print_welcome(url: &str, generated: Option<&GeneratedToken>) {
-    say(&format!("em-metrics {} is listening on {url}", crate::VERSION));
+    say(&format!("em-metrics {} is listening on {url}\nThe web page: {url}/", crate::VERSION));
     let Some(token) = generated.map(GeneratedToken::expose) else { return };
     say(&format!(
-        "\nNo credentials are configured, so this token was made; it is good until the service stops:\n\n    {token}\n\n\
+        "\nNo credentials are configured, so this token was made to sign in and send with; it is good until the \
+         service stops:\n\n    {token}\n\n\
          Set EM_METRICS_TOKEN_AUTH to one of your own to keep it. The first deployment:\n\n    \
          curl -H 'Authorization: Bearer {token}' --json '{{\"id\": \"1\", \"project_id\": \"shop\", \
          \"first_commit_at\": \"2026-01-31T12:00:00Z\"}}' {url}/deployments\n"

@@ -1,6 +1,7 @@
 //! What happened to a deployment or an incident: values and transitions.
 //! Pure: no I/O, no async, no clock of its own.
 
+pub mod cell;
 pub mod change;
 pub mod correction;
 pub mod deployment;

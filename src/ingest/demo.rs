@@ -10,7 +10,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use super::{Action, Command};
 use crate::domain::deployment::{self, Change, Details};
 use crate::domain::incident::{self, Opening};
-use crate::domain::{Name, Timestamp};
+use crate::domain::{Name, Prose, Timestamp};
 
 const SECOND: i64 = 1_000_000;
 const MINUTE: f64 = 60.0;
@@ -112,8 +112,8 @@ impl Demo {
             username: Some(name(&format!("dev-{}", random.random_range(0..40_u32)))?),
             commit_sha: Some(name(&format!("{:032x}", random.random::<u128>()))?),
             version: Some(name(&format!("1.{number}.0"))?),
+            url: Prose::parse(&format!("https://ci.example.com/{}/runs/{number}", project.name)).ok(),
             unplanned: random.random_bool(0.08).then_some(true),
-            ..Details::default()
         };
         if random.random_bool(0.06) {
             tell(&mut story, started_at, deployment(details, Change::Start { deployed_at: None }));
@@ -135,6 +135,7 @@ impl Demo {
             let opening = Opening {
                 deployment_id: Some(id.clone()),
                 started_at: Some(trouble_at),
+                url: Prose::parse(&format!("https://incidents.example.com/{id}")).ok(),
                 severity: Some(name(["low", "high", "critical"][random.random_range(0..3_usize)])?),
                 ..Opening::default()
             };

@@ -7,6 +7,7 @@ use futures_util::TryStreamExt as _;
 use sqlx::{Database, Encode, Postgres, QueryBuilder, Row as _, Transaction, Type};
 
 use super::engine::{Pool, names};
+use super::filters::{push_fn, push_list, push_names, push_span};
 use super::tx::Inner;
 use super::{Error, Store, deployments, incidents};
 use crate::domain::{Deployment, Incident, Name, Timestamp};
@@ -111,7 +112,7 @@ impl Snapshot {
                 "SELECT project_id, deployment_id, id, started_at, restored_at FROM incidents \
                  WHERE deployment_id IS NOT NULL AND deleted_at IS NULL",
             );
-            push_span(&mut query, "deployment_deployed_at", scope);
+            push_span(&mut query, "deployment_deployed_at", Some(scope.from), Some(scope.to));
             push_list(&mut query, "project_id", &scope.projects);
             query.push(" ORDER BY started_at, id");
             let mut rows = query.build().fetch(connection);
@@ -143,7 +144,7 @@ impl Snapshot {
         );
         in_tx!(self, |connection| {
             let mut query = QueryBuilder::new(&select);
-            push_span(&mut query, "happened_at", scope);
+            push_span(&mut query, "happened_at", Some(scope.from), Some(scope.to));
             push_scope(&mut query, scope);
             let mut rows = query.build().fetch(connection);
             while let Some(row) = rows.try_next().await? {
@@ -197,7 +198,7 @@ impl Snapshot {
         let select = format!("SELECT {} FROM deployments WHERE deleted_at IS NULL", names(deployments::COLUMNS));
         in_tx!(self, |connection| {
             let mut query = QueryBuilder::new(&select);
-            push_span(&mut query, "happened_at", scope);
+            push_span(&mut query, "happened_at", Some(scope.from), Some(scope.to));
             push_scope(&mut query, scope);
             let mut rows = query.build_query_as().fetch(connection);
             while let Some(fact) = rows.try_next().await? {
@@ -226,45 +227,9 @@ fn group_column(group_by: Option<GroupBy>) -> &'static str {
     group_by.map_or("CAST(NULL AS TEXT)", GroupBy::column)
 }
 
-/// What is bound here, on either engine.
-macro_rules! push_fn {
-    ($(#[$doc:meta])* fn $name:ident($query:ident $(, $argument:ident: $type:ty)*) $body:block) => {
-        $(#[$doc])*
-        fn $name<DB>($query: &mut QueryBuilder<DB> $(, $argument: $type)*)
-        where
-            DB: Database,
-            i64: Type<DB> + for<'q> Encode<'q, DB>,
-            String: Type<DB> + for<'q> Encode<'q, DB>,
-        $body
-    };
-}
-
-push_fn! {
-    fn push_span(query, column: &str, scope: &Scope) {
-        query.push(format_args!(" AND {column} >= ")).push_bind(scope.from);
-        query.push(format_args!(" AND {column} < ")).push_bind(scope.to);
-    }
-}
-
-push_fn! {
-    fn push_list(query, column: &str, values: &[Name]) {
-        if values.is_empty() {
-            return;
-        }
-        query.push(format_args!(" AND {column} IN ("));
-        let mut list = query.separated(", ");
-        for value in values {
-            list.push_bind(value);
-        }
-        query.push(")");
-    }
-}
-
 push_fn! {
     fn push_scope(query, scope: &Scope) {
-        push_list(query, "project_id", &scope.projects);
-        push_list(query, "team_id", &scope.teams);
-        push_list(query, "environment", &scope.environments);
+        push_names(query, &scope.projects, &scope.teams, &scope.environments);
     }
 }
 
@@ -273,7 +238,7 @@ push_fn! {
     fn push_incidents(query, columns: &str, scope: &Scope) {
         let Scope { from, to, .. } = scope;
         query.push(format_args!("SELECT {columns} FROM incidents WHERE deleted_at IS NULL"));
-        push_span(query, "started_at", scope);
+        push_span(query, "started_at", Some(*from), Some(*to));
         push_scope(query, scope);
         for (index, end) in ["restored_at IS NULL", "restored_at >= ", "finished_at >= "].into_iter().enumerate() {
             query.push(format_args!(" UNION ALL SELECT {columns} FROM incidents WHERE started_at < ")).push_bind(from);

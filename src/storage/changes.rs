@@ -170,6 +170,19 @@ impl Store {
         self.neighbour(&AFTER, fact).await
     }
 
+    /// The last deployment of a project before a moment whose commit begins like this, or whose version is this.
+    pub async fn deployed_as(&self, project: &Name, what: &str, until: Timestamp) -> Result<Option<Name>, Error> {
+        let select = "SELECT id FROM deployments WHERE project_id = $1 AND happened_at <= $3 AND deployed_at IS NOT NULL \
+                      AND deleted_at IS NULL AND (version = $2 OR SUBSTR(commit_sha, 1, LENGTH($2)) = $2) \
+                      ORDER BY happened_at DESC LIMIT 1";
+        Ok(on_engine!(self, |pool| sqlx::query_scalar(select)
+            .bind(project)
+            .bind(what)
+            .bind(until)
+            .fetch_optional(pool)
+            .await)?)
+    }
+
     async fn neighbour(&self, sql: &'static str, fact: &Deployment) -> Result<Option<Deployment>, Error> {
         Ok(on_engine!(self, |pool| sqlx::query_as(sql)
             .bind(&fact.project_id)

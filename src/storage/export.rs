@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use sqlx::QueryBuilder;
 
 use super::engine::names;
+use super::filters::{push_names, push_span};
 use super::{Error, Filter, Snapshot, deployments, incidents};
 use crate::domain::{Deployment, Incident, Name};
 
@@ -20,22 +21,8 @@ macro_rules! page {
         in_tx!($snapshot, |connection| {
             let mut query = QueryBuilder::new(&select);
             let Filter { project_id, team_id, environment, from, to, .. } = $filter;
-            for (column, values) in [("project_id", project_id), ("team_id", team_id), ("environment", environment)] {
-                if !values.is_empty() {
-                    query.push(format_args!(" AND {column} IN ("));
-                    let mut list = query.separated(", ");
-                    for value in values {
-                        list.push_bind(value);
-                    }
-                    query.push(")");
-                }
-            }
-            if let Some(from) = from {
-                query.push(concat!(" AND ", $at, " >= ")).push_bind(from);
-            }
-            if let Some(to) = to {
-                query.push(concat!(" AND ", $at, " < ")).push_bind(to);
-            }
+            push_names(&mut query, project_id, team_id, environment);
+            push_span(&mut query, $at, *from, *to);
             if let Some((id, project_id)) = $after {
                 query.push(" AND (id, project_id) > (").push_bind(id).push(", ").push_bind(project_id).push(")");
             }

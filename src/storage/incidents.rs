@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::engine::{Column, Column::Integer, Column::Json, Column::Text, Texts, names};
 use super::{Error, Key, Store, Tx};
-use crate::domain::{Deployment, Incident, Name};
+use crate::domain::{Deployment, Incident, Name, Timestamp};
 
 pub(super) const TABLE: &str = "incidents";
 pub(super) const COLUMNS: &[Column] = &[
@@ -159,4 +159,20 @@ fn gathered(rows: Vec<(Name, Name, Name)>) -> LinkedIds {
         ids.entry((project_id, deployment_id)).or_default().push(id);
     }
     ids
+}
+
+static UNLINKED: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM {TABLE} WHERE seen IS NOT NULL AND deployment_id IS NULL AND started_at >= $1 \
+         AND deleted_at IS NULL ORDER BY started_at DESC LIMIT $2",
+        names(COLUMNS)
+    )
+});
+
+impl Store {
+    /// The newest incidents that tools have told of and that no deployment is known to have caused.
+    pub async fn unlinked_incidents(&self, since: Timestamp, most: i64) -> Result<Vec<Incident>, Error> {
+        let sql: &'static str = &UNLINKED;
+        Ok(on_engine!(self, |pool| sqlx::query_as(sql).bind(since).bind(most).fetch_all(pool).await)?)
+    }
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use sqlx::QueryBuilder;
 
 use super::engine::{Column, Column::Integer, Column::Json, Column::Text, Texts};
+use super::filters::push_span;
 use super::{Error, Store, Tx};
 use crate::domain::{Deployment, Incident, Name, Timestamp, deployment, incident, time};
 
@@ -183,12 +184,7 @@ impl Store {
                     query.push(format_args!(" AND {column} = ")).push_bind(value);
                 }
             }
-            if let Some(from) = from {
-                query.push(" AND recorded_at >= ").push_bind(from);
-            }
-            if let Some(to) = to {
-                query.push(" AND recorded_at < ").push_bind(to);
-            }
+            push_span(&mut query, "recorded_at", *from, *to);
             if let Some(seq) = before_seq {
                 query.push(" AND seq < ").push_bind(seq);
             }

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::QueryBuilder;
 
 use super::engine::names;
+use super::filters::{push_names, push_span};
 use super::{Error, Store, deployments, incidents};
 use crate::domain::deployment::Status;
 use crate::domain::{Deployment, Incident, Name, Timestamp};
@@ -46,22 +47,8 @@ pub struct Page<T> {
 macro_rules! push_filter {
     ($query:ident, $filter:ident, $at:literal) => {
         let Filter { project_id, team_id, environment, status: _, state: _, from, to, after, limit } = $filter;
-        for (column, values) in [("project_id", project_id), ("team_id", team_id), ("environment", environment)] {
-            if !values.is_empty() {
-                $query.push(" AND ").push(column).push(" IN (");
-                let mut list = $query.separated(", ");
-                for value in values {
-                    list.push_bind(value);
-                }
-                $query.push(")");
-            }
-        }
-        if let Some(from) = from {
-            $query.push(concat!(" AND ", $at, " >= ")).push_bind(from);
-        }
-        if let Some(to) = to {
-            $query.push(concat!(" AND ", $at, " < ")).push_bind(to);
-        }
+        push_names(&mut $query, project_id, team_id, environment);
+        push_span(&mut $query, $at, *from, *to);
         if let Some(Cursor(at, project_id, id)) = after {
             $query.push(concat!(" AND (", $at, ", project_id, id) < (")).push_bind(at);
             $query.push(", ").push_bind(project_id).push(", ").push_bind(id).push(")");

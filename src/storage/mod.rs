@@ -9,6 +9,7 @@ mod deployments;
 mod error;
 mod everything;
 mod export;
+mod filters;
 mod follow;
 mod identity;
 mod inbox;

@@ -3,6 +3,7 @@
 use futures_util::TryStreamExt as _;
 use sqlx::{QueryBuilder, Row as _};
 
+use super::filters::push_list;
 use super::{Entity, Error, Fact, Snapshot};
 use crate::domain::{Name, Timestamp};
 
@@ -21,14 +22,7 @@ impl Snapshot {
                 "WITH last AS NOT MATERIALIZED (SELECT MAX(seq) AS seq FROM journal WHERE recorded_at <= ",
             );
             query.push_bind(moment);
-            if !projects.is_empty() {
-                query.push(" AND project_id IN (");
-                let mut list = query.separated(", ");
-                for project in projects {
-                    list.push_bind(project);
-                }
-                query.push(")");
-            }
+            push_list(&mut query, "project_id", projects);
             if let Some(entity) = only {
                 query.push(" AND entity = ").push_bind(entity.word());
             }

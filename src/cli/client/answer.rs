@@ -12,7 +12,8 @@ use crate::cli::output::{complain, say};
 pub(in crate::cli) struct Answer {
     text: String,
     location: Option<String>,
-    has_next_page: bool,
+    /// The `Link` to the next page.
+    next_page: Option<String>,
 }
 
 /// RFC 9457, as far as it is shown.
@@ -35,12 +36,19 @@ impl Answer {
     pub(super) async fn read(response: Response) -> Result<Self, reqwest::Error> {
         let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let location = header(LOCATION);
-        let has_next_page = header(LINK).is_some_and(|link| link.contains("rel=\"next\""));
-        Ok(Self { text: response.text().await?, location, has_next_page })
+        let next_page = header(LINK).filter(|link| link.contains("rel=\"next\""));
+        Ok(Self { text: response.text().await?, location, next_page })
     }
 
     pub(super) fn location(&self) -> Option<&str> {
         self.location.as_deref()
+    }
+
+    /// Where the next page begins.
+    pub(in crate::cli) fn next_cursor(&self) -> Option<String> {
+        let (_, query) = self.next_page.as_ref()?.split_once('<')?.1.split_once('>')?.0.split_once('?')?;
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        pairs.find_map(|(name, value)| (name == "cursor").then(|| value.into_owned()))
     }
 
     /// An object or an array; nothing else is an answer of ours.
@@ -53,7 +61,7 @@ impl Answer {
             Some(value) if !as_json => say(&summary(&value)),
             _ => say(self.text.trim_end()),
         }
-        if self.has_next_page {
+        if self.next_page.is_some() {
             complain("there are more: raise --limit, or narrow the list down");
         }
     }

@@ -19,6 +19,8 @@ use serde_json::Value;
 
 use super::output::complain;
 
+pub(super) use answer::Answer;
+
 pub(super) const BEST_EFFORT: &str = "--best-effort";
 
 /// All that RFC 3986 does not call unreserved is encoded, slashes too.

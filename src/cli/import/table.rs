@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::records::{LONGEST, Record, too_long};
 use super::{Fault, Kind};
+use crate::domain::cell::unguarded;
 
 /// What a fact may have; of `unplanned` the value is true or false.
 const FIELDS: [&str; 22] = [
@@ -100,7 +101,7 @@ impl<'a> Table<'a> {
             let Ok(cell) = std::str::from_utf8(cell) else {
                 return unreadable(Err(Fault { pointer: format!("/{name}"), detail: "not UTF-8".to_owned() }));
             };
-            let cell = cell.strip_suffix('\r').unwrap_or(cell);
+            let cell = unguarded(cell.strip_suffix('\r').unwrap_or(cell));
             let value = match (name.as_str(), cell) {
                 ("kind", "") => continue,
                 (_, "") if self.reading.empty_is_null => Value::Null,

@@ -12,14 +12,18 @@ use clap::{Args, ValueEnum};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::client::{Access, Request};
+use super::client::{Access, Answer, Request};
 use super::output::say;
 use crate::domain::{Clock, Timestamp};
 use crate::dora::explain::Metric;
-use model::{Explanation, Incident, Number, Report, Trend, counts};
+use model::{Explanation, Fact, Incident, Number, Report, Trend, counts};
 
 /// The most that the service gives at once.
 const MOST_FACTS: &str = "1000";
+/// Pages of facts that are looked through for those that say most; the report says when there are more.
+const MOST_PAGES: usize = 20;
+/// Incidents that began before the window and were open at its end, at the most.
+const MOST_OPEN: usize = 100;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -75,11 +79,18 @@ impl Arguments {
         let span = self.span().await?;
         let this = self.get::<Value>("/dora", &span, &[]).await?;
         let interval = interval(&this);
-        let mut numbers = Vec::new();
+        let (mut numbers, mut open) = (Vec::new(), Vec::new());
         for metric in Metric::ALL.map(Metric::name) {
             let trend: Trend = self.get("/dora/trend", &span, &[("metric", metric), ("interval", interval)]).await?;
-            let facts = [("metric", metric), ("counted", "true"), ("limit", MOST_FACTS)];
-            let explanation: Explanation = self.get("/dora/explain", &span, &facts).await?;
+            let explanation = self.explanation(&span, metric).await?;
+            if metric == Metric::Incidents.name() {
+                open = explanation
+                    .facts
+                    .iter()
+                    .filter(|fact| fact.counts_as.iter().any(|word| word == "open"))
+                    .cloned()
+                    .collect();
+            }
             numbers.push(Number::new(metric, trend, explanation, self.facts));
         }
         let before = numbers.first().map(|number| number.trend.before.clone()).context("there is no metric")?;
@@ -96,30 +107,48 @@ impl Arguments {
             teams: names("teams"),
             counts: counts(&this, &earlier),
             numbers,
-            incidents: self.incidents(&span, &this).await?,
+            incidents: self.incidents(&span, &this, open).await?,
         })
     }
 
-    /// Those that began in the window, and those that began before and are not over.
-    async fn incidents(&self, span: &Span, this: &Value) -> anyhow::Result<Vec<Incident>> {
+    /// The facts that were counted, page by page.
+    async fn explanation(&self, span: &Span, metric: &str) -> anyhow::Result<Explanation> {
+        let facts = [("metric", metric), ("counted", "true"), ("limit", MOST_FACTS)];
+        let (mut whole, mut cursor) = (None::<Explanation>, None::<String>);
+        for _ in 0..MOST_PAGES {
+            let request = self.request("/dora/explain", span, &facts).query("cursor", &cursor);
+            let answer = self.access.send(&request).await?;
+            let page: Explanation = self.understood(&answer)?;
+            cursor = answer.next_cursor();
+            match &mut whole {
+                None => whole = Some(page),
+                Some(whole) => whole.facts.extend(page.facts),
+            }
+            if cursor.is_none() {
+                break;
+            }
+        }
+        whole.context("there is no page")
+    }
+
+    /// Those that began in the window, and those that began before and were open at its end.
+    async fn incidents(&self, span: &Span, this: &Value, open: Vec<Fact>) -> anyhow::Result<Vec<Incident>> {
         let environments: Vec<String> = serde_json::from_value(this["environments"].clone()).unwrap_or_default();
-        let list = |from: Option<&String>, state: Option<&str>| {
-            Request::get("/incidents")
-                .query("project_id", &self.project)
-                .query("team_id", &self.team)
-                .query("environment", &environments)
-                .query("from", from)
-                .query("to", Some(&span.to))
-                .query("type", state.map(str::to_owned).as_ref())
-                .query("limit", Some(&MOST_FACTS.to_owned()))
-        };
-        let mut incidents: Vec<Incident> = self.read(list(Some(&span.from), None)).await?;
-        let open: Vec<Incident> = self.read(list(None, Some("in-progress"))).await?;
-        let earlier = open.into_iter().filter(|incident| {
-            !incidents.iter().any(|known| (&known.project_id, &known.id) == (&incident.project_id, &incident.id))
+        let begun = Request::get("/incidents")
+            .query("project_id", &self.project)
+            .query("team_id", &self.team)
+            .query("environment", &environments)
+            .query("from", Some(&span.from))
+            .query("to", Some(&span.to))
+            .query("limit", Some(&MOST_FACTS.to_owned()));
+        let mut incidents: Vec<Incident> = self.read(begun).await?;
+        let earlier = open.into_iter().filter(|fact| {
+            !incidents.iter().any(|known| (&known.project_id, &known.id) == (&fact.project_id, &fact.id))
         });
-        let earlier: Vec<_> = earlier.collect();
-        incidents.extend(earlier);
+        for fact in earlier.take(MOST_OPEN).collect::<Vec<_>>() {
+            let path = fact.link.split('?').next().unwrap_or_default();
+            incidents.push(self.read(Request::get(path).query("project_id", Some(&fact.project_id))).await?);
+        }
         Ok(incidents)
     }
 
@@ -147,6 +176,10 @@ impl Arguments {
         span: &Span,
         more: &[(&'static str, &str)],
     ) -> anyhow::Result<T> {
+        self.read(self.request(path, span, more)).await
+    }
+
+    fn request(&self, path: &str, span: &Span, more: &[(&'static str, &str)]) -> Request {
         let request = Request::get(path)
             .query("from", Some(&span.from))
             .query("to", Some(&span.to))
@@ -154,13 +187,15 @@ impl Arguments {
             .query("project_id", &self.project)
             .query("team_id", &self.team)
             .query("environment", &self.environment);
-        let request =
-            more.iter().fold(request, |request, (name, value)| request.query(name, Some(&(*value).to_owned())));
-        self.read(request).await
+        more.iter().fold(request, |request, (name, value)| request.query(name, Some(&(*value).to_owned())))
     }
 
     async fn read<T: DeserializeOwned>(&self, request: Request) -> anyhow::Result<T> {
         let answer = self.access.send(&request).await?;
+        self.understood(&answer)
+    }
+
+    fn understood<T: DeserializeOwned>(&self, answer: &Answer) -> anyhow::Result<T> {
         let read = answer.json().and_then(|answer| serde_json::from_value(answer).ok());
         read.ok_or_else(|| self.access.stranger().into())
     }

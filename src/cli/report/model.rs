@@ -39,6 +39,8 @@ pub(super) struct Number {
     /// Facts that were counted.
     pub(super) counted: u64,
     pub(super) left_out: u64,
+    /// Of the counted ones, the newest so many were looked at for those that say most.
+    pub(super) looked_at: u64,
     pub(super) facts: Vec<Fact>,
 }
 
@@ -135,6 +137,7 @@ impl Number {
     /// Of the facts, those that say most: what the numerator of a share counts, the longest durations, the newest.
     pub(super) fn new(metric: &str, trend: Trend, explanation: Explanation, most: usize) -> Self {
         let Explanation { formula, counted, left_out, mut facts } = explanation;
+        let looked_at = facts.len() as u64;
         match trend.measured.as_str() {
             "ratio" => facts.retain(|fact| fact.counts_as.iter().any(|word| word == "failed" || word == "unplanned")),
             "median_seconds" => {
@@ -144,6 +147,6 @@ impl Number {
             _ => {}
         }
         facts.truncate(most);
-        Self { metric: metric.to_owned(), trend, formula, counted, left_out, facts }
+        Self { metric: metric.to_owned(), trend, formula, counted, left_out, looked_at, facts }
     }
 }

@@ -79,8 +79,9 @@ pub(super) fn selection(number: &Number) -> String {
         "median_seconds" => "the longest",
         _ => "the newest",
     };
-    let Number { counted, left_out, facts, .. } = number;
-    format!("{counted} facts were counted, {left_out} left out; {which}, {} of them:", facts.len())
+    let Number { counted, left_out, looked_at, facts, .. } = number;
+    let among = if looked_at < counted { format!(" among the newest {looked_at}") } else { String::new() };
+    format!("{counted} facts were counted, {left_out} left out; {which}{among}, {} of them:", facts.len())
 }
 
 /// What a fact adds.

@@ -83,6 +83,10 @@ pub enum Change {
     Imported(Box<correction::Incident>),
     /// A tool says something; made when it is not known.
     Sighted(Box<Sighting>),
+    /// The deployment is found that a tool says has caused it.
+    Linked {
+        deployment_id: Name,
+    },
     Deleted,
     /// Takes a deletion back.
     Undeleted,
@@ -107,6 +111,7 @@ impl Command {
             Change::Corrected(_) => "incident.corrected",
             Change::Imported(_) => "incident.imported",
             Change::Sighted(_) => "incident.sighted",
+            Change::Linked { .. } => "incident.linked",
             Change::Deleted => "incident.deleted",
             Change::Undeleted => "incident.undeleted",
         }
@@ -117,6 +122,7 @@ impl Command {
         match &self.change {
             Change::Open(opening) => opening.deployment_id.as_ref(),
             Change::Corrected(correction) | Change::Imported(correction) => correction.deployment_id.value(),
+            Change::Linked { deployment_id } => Some(deployment_id),
             _ => None,
         }
     }
@@ -194,6 +200,14 @@ pub fn apply(
             after.deployment_deployed_at = linked_deployed_at(&after, linked);
         }
         Change::Sighted(sighting) => sight(&mut after, sighting, context)?,
+        Change::Linked { deployment_id } => {
+            known_deployment(Some(deployment_id), linked, &after.project_id)?;
+            // once: who takes the link away knows better
+            if after.deployment_id.is_none() && after.seen.as_mut().is_some_and(Seen::link) {
+                after.deployment_id = Some(deployment_id.clone());
+                after.deployment_deployed_at = linked_deployed_at(&after, linked);
+            }
+        }
         Change::Deleted => after.deleted_at = after.deleted_at.or(Some(context.now)),
         Change::Undeleted => {
             after.deleted_at = None;

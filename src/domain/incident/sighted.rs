@@ -75,6 +75,9 @@ pub struct Seen {
     environment: Option<Said<Name>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<Said<Cause>>,
+    /// Its deployment was found once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_linked: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     severity: Option<Said<Name>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,6 +133,16 @@ impl Seen {
     /// What the senders say has caused it.
     pub fn cause(&self) -> Option<&Cause> {
         self.cause.as_ref().map(|said| &said.value)
+    }
+
+    /// `true`: now its deployment is found, and was not before.
+    pub fn link(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_linked, true)
+    }
+
+    /// Whether its deployment may still be looked for.
+    pub fn may_be_linked(&self) -> bool {
+        !self.is_linked
     }
 
     /// Whether the senders say that it was none.

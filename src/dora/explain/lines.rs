@@ -135,7 +135,10 @@ fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &
                 Some(Recovery::Open) => counted(&["open"], "not_recovered", "not rolled back, and an incident is open"),
                 Some(Recovery::After(micros)) => {
                     let how = failure(fact, linked).map(|(_, detail)| detail).unwrap_or_default();
-                    Verdict { value: Some(micros), ..counted(&["n"], "recovered", how) }
+                    let failed_at = linked.iter().map(|(_, incident)| incident.started_at).min().unwrap_or(deployed_at);
+                    let recovered_at = Timestamp::from_micros(failed_at.micros() + micros).unwrap_or(failed_at);
+                    let detail = format!("{how}; failed at {failed_at}, recovered at {recovered_at}");
+                    Verdict { value: Some(micros), ..counted(&["n"], "recovered", detail) }
                 }
             }
         }
@@ -217,7 +220,10 @@ fn detected(fact: &Incident) -> Verdict {
         return left_out("not_linked", "linked to no deployment");
     };
     let Some(deployed_at) = fact.deployment_deployed_at else {
-        return left_out("deployment_not_deployed", format!("its deployment {deployment} has not reached users"));
+        return left_out(
+            "deployment_not_deployed",
+            format!("its deployment {deployment} has not reached users, or was deleted"),
+        );
     };
     let reached = format!("its deployment {deployment} reached users at {deployed_at}");
     match facts::Incident::from(fact).time_to_detect() {

@@ -84,22 +84,27 @@ pub fn trend(metric: Metric, interval: Interval, before: Side<'_>, this: Side<'_
     points.extend(this.points(metric, interval, Window::This));
     let values = |window| points.iter().filter(|point| point.window == window).filter_map(Point::judged).collect();
     let (values_before, values_this): (Vec<f64>, Vec<f64>) = (values(Window::Before), values(Window::This));
-    let from_before = Limits::of(&values_before, metric.greatest());
-    let from_this = Limits::of(&values_this, metric.greatest());
-    let limits = match (from_before, from_this) {
-        (Ok(limits), _) => Some((limits, Window::Before)),
-        (Err(_), Ok(limits)) => Some((limits, Window::This)),
-        (Err(_), Err(_)) => None,
-    };
+    let (total_this, total_before) = (this.total(metric), before.total(metric));
+    // where nothing at all had happened, nobody may have been telling yet
+    let before_counts = total_before.enough && total_before.n > 0;
+    let limits = limits(metric, before_counts, &values_before, &values_this);
     mark(&mut points, limits);
-    let (this, before) = (this.total(metric), before.total(metric));
+    let judgement = match limits {
+        _ if total_this.n + total_before.n == 0 => {
+            let reason = "nothing has happened, in this window and in the one before".to_owned();
+            Judgement::without_signal(Verdict::NotEnoughData, reason)
+        }
+        _ if !total_this.enough => {
+            let reason = format!("the whole window is made of too little to be judged (n = {})", total_this.n);
+            Judgement::without_signal(Verdict::NotEnoughData, reason)
+        }
+        Some((_, from)) => judge(metric, interval, from, before_counts, &points),
+        None => without_limits(interval, &values_before, &values_this),
+    };
+    let (this, before) = (total_this, total_before);
     let comparable = this.enough && before.enough;
     let difference = this.value.zip(before.value).filter(|_| comparable).map(|(this, before)| this - before);
     let relative_difference = difference.zip(before.value.filter(|value| *value > 0.0)).map(|(by, of)| by / of);
-    let judgement = match limits {
-        Some((_, from)) => judge(metric, interval, from, &points),
-        None => without_limits(interval, &values_before, &values_this),
-    };
     let Judgement { verdict, stands_out, reason } = judgement;
     let better = stands_out.and_then(StandsOut::side);
     let otherwise = on_the_whole(metric, difference).filter(|whole| better.is_some_and(|better| better != *whole));
@@ -110,6 +115,19 @@ pub fn trend(metric: Metric, interval: Interval, before: Side<'_>, this: Side<'_
         Some(false) => format!("{reason}; the window as a whole is worse than the one before"),
     };
     Trend { this, before, difference, relative_difference, verdict, better, stands_out, reason, limits, points }
+}
+
+/// The limits to hold this window against, and the window that they are of. The window before must count.
+fn limits(metric: Metric, before_counts: bool, before: &[f64], this: &[f64]) -> Option<(Limits, Window)> {
+    let changed = before.first().is_some_and(|first| this.iter().any(|value| value.total_cmp(first).is_ne()));
+    let of_before = match Limits::of(before, metric.greatest()) {
+        _ if !before_counts => None,
+        Ok(limits) => Some(limits),
+        Err(NoLimits::NoVariation) if changed => Limits::of_one_value(before),
+        Err(_) => None,
+    };
+    let of_this = || Limits::of(this, metric.greatest()).ok().map(|limits| (limits, Window::This));
+    of_before.map(|limits| (limits, Window::Before)).or_else(of_this)
 }
 
 /// Whether a difference is for the better; `None`: there is none.
@@ -203,13 +221,16 @@ fn mark(points: &mut [Point], limits: Option<(Limits, Window)>) {
     }
 }
 
-fn judge(metric: Metric, interval: Interval, from: Window, points: &[Point]) -> Judgement {
+fn judge(metric: Metric, interval: Interval, from: Window, before_counts: bool, points: &[Point]) -> Judgement {
     let judged = points.iter().filter(|point| point.window == Window::This && point.judged().is_some());
     let found = StandsOut::of(metric, judged);
     let StandsOut { of, better, worse, jumps, lasting } = found;
     let parts = counted(interval, of);
     let basis = match from {
         Window::Before => "the limits drawn from the window before".to_owned(),
+        Window::This if !before_counts => {
+            "limits drawn from this window itself (the one before is made of too little)".to_owned()
+        }
         Window::This => format!(
             "limits drawn from this window itself (the one before has fewer than {MIN_POINTS} whole {} with values \
              that differ)",

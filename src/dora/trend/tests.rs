@@ -1,6 +1,6 @@
 use super::*;
 use crate::domain::Timestamp;
-use crate::dora::{Deployment, Reached, Span, Tally, Zone};
+use crate::dora::{Deployment, Reached, Recovery, Span, Tally, Zone};
 
 const DAY: i64 = 86_400_000_000;
 /// A Monday.
@@ -140,14 +140,56 @@ fn too_few_points_are_not_judged() {
         "limits take at least 6 whole days with values that differ: the window before has 5, this one 5"
     );
     assert!(signals(&found).is_empty());
-    let found = of(&[2; 7], &[3; 6]);
-    assert_eq!(found.verdict, Verdict::NotEnoughData);
-    assert!(
-        found.reason.ends_with("has 7 that are all the same, this one 6 that are all the same"),
-        "{}",
-        found.reason
-    );
     assert_eq!(of(&[2; 7], &[2; 2]).verdict, Verdict::Noise, "what never changes has not changed");
+}
+
+#[test]
+fn what_differs_from_what_was_always_the_same_is_a_signal() {
+    for (before, this, better) in [(1, 3, true), (10, 1, false)] {
+        let found = of(&[before; 12], &[this; 12]);
+        assert_eq!((found.verdict, found.better), (Verdict::Signal, Some(better)), "{before} to {this}");
+        let (limits, from) = found.limits.unwrap();
+        assert_eq!((from, limits.lower, limits.upper), (Window::Before, limits.centre, limits.centre));
+        assert!(found.stands_out.unwrap().lasting, "{}", found.reason);
+    }
+    let found = of(&[2; 8], &[2, 2, 1, 2]);
+    assert_eq!((found.verdict, found.better), (Verdict::Signal, Some(false)), "{}", found.reason);
+    assert_eq!(of(&[2; 5], &[3; 5]).verdict, Verdict::NotEnoughData, "but it takes six");
+}
+
+#[test]
+fn where_nothing_happens_nothing_is_judged() {
+    let found = of(&[0; 12], &[0; 12]);
+    assert_eq!((found.verdict, found.better), (Verdict::NotEnoughData, None));
+    assert_eq!(found.reason, "nothing has happened, in this window and in the one before");
+}
+
+#[test]
+fn too_few_facts_are_not_judged_however_they_are_spread() {
+    let failed = |n: usize| Reached { lead_time: None, unplanned: false, failure: (n == 0).then_some(Recovery::Open) };
+    // each day so many deployments, of which the first of every third day fails
+    let window = |first: usize, days: usize, each: usize| {
+        let (calendar, _) = window(first, &vec![0; days]);
+        let mut tally = Tally::new(&calendar);
+        for (day, bucket) in calendar.buckets.iter().enumerate() {
+            for n in 0..each {
+                tally.deployment((), &Deployment { at: bucket.start, reached: Some(failed(day % 3 + n)) });
+            }
+        }
+        let (all, _) = tally.finish().unwrap();
+        (calendar.clone(), all)
+    };
+    let of = |before: (Calendar, Answer), this: (Calendar, Answer)| {
+        let (before, this) = ((&before.0, &before.1), (&this.0, &this.1));
+        let side = |(calendar, answer)| Side { calendar, answer };
+        trend(Metric::ChangeFailureRate, Interval::Day, side(before), side(this))
+    };
+    let found = of(window(0, 12, 25), window(12, 12, 1));
+    assert_eq!((found.verdict, found.better), (Verdict::NotEnoughData, None), "{}", found.reason);
+    assert_eq!(found.reason, "the whole window is made of too little to be judged (n = 12)");
+    let found = of(window(0, 12, 1), window(12, 12, 25));
+    assert_eq!((found.verdict, found.limits.unwrap().1), (Verdict::Noise, Window::This), "{}", found.reason);
+    assert!(found.reason.contains("the one before is made of too little"), "{}", found.reason);
 }
 
 #[test]

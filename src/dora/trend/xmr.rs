@@ -68,6 +68,19 @@ impl Limits {
         })
     }
 
+    /// Of values that are all the same: there is no noise, so whatever differs from them has changed. `None` of too few.
+    pub fn of_one_value(values: &[f64]) -> Option<Self> {
+        let centre = *values.first().filter(|_| values.len() >= MIN_POINTS)?;
+        Some(Self {
+            n: values.len(),
+            centre,
+            lower: centre,
+            upper: centre,
+            mean_moving_range: 0.0,
+            moving_range_limit: 0.0,
+        })
+    }
+
     /// What each of the values signals, in the order of time.
     pub fn signals(&self, values: &[f64]) -> Vec<Vec<Rule>> {
         let mut signals: Vec<Vec<Rule>> = values.iter().map(|value| self.outside(*value)).collect();

@@ -30,7 +30,7 @@ const N_OF_GROUP: &str = "how many answered in an industry or of a size is not p
 pub struct BenchmarkParams {
     /// As for `/dora`; longer windows have more to say.
     from: Option<String>,
-    /// As for `/dora`.
+    /// As for `/dora`; what is later than now is now.
     to: Option<String>,
     /// As for `/dora`.
     tz: Option<String>,
@@ -147,7 +147,7 @@ pub async fn get_dora_benchmark(
     State(state): State<AppState>,
     mut query: Query,
 ) -> Result<Json<BenchmarkView>, Problem> {
-    let question = question::read_plain(&mut query, &state)?;
+    let question = question::read_plain_past(&mut query, &state)?;
     query.done()?;
     let report = state.answers.answer(&question).await?;
     let days = report.calendar.length_in_days(report.calendar.whole());

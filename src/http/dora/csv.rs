@@ -4,7 +4,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use csv::WriterBuilder;
 
 use super::view::group_word;
-use crate::domain::Name;
+use crate::domain::{Name, cell};
 use crate::dora::Answer;
 use crate::dora::keys::{Durations, Keys, Share};
 use crate::http::error::{self, Problem};
@@ -29,7 +29,8 @@ fn write(question: &Question, report: &Report) -> Result<Vec<u8>, csv::Error> {
     let mut add = |name: Option<&Name>, answer: &Answer| {
         report.calendar.buckets.iter().zip(&answer.series).try_for_each(|(bucket, keys)| {
             let head = [bucket.start.to_string(), bucket.end.to_string()];
-            let group = group_column.map(|_| name.map(ToString::to_string).unwrap_or_default());
+            let name = name.map(Name::as_str).unwrap_or_default();
+            let group = group_column.map(|_| cell::guarded(name).into_owned());
             csv.write_record(head.into_iter().chain(group).chain(cells(keys).into_iter().map(|(_, cell)| cell)))
         })
     };
@@ -44,7 +45,7 @@ fn write(question: &Question, report: &Report) -> Result<Vec<u8>, csv::Error> {
 
 /// What is not known is empty.
 fn cells(keys: &Keys) -> Vec<(&'static str, String)> {
-    fn cell(value: Option<impl ToString>) -> String {
+    fn known(value: Option<impl ToString>) -> String {
         value.map(|value| value.to_string()).unwrap_or_default()
     }
     macro_rules! durations {
@@ -52,10 +53,10 @@ fn cells(keys: &Keys) -> Vec<(&'static str, String)> {
             let Durations { n, median_seconds, p75_seconds, p90_seconds, mean_seconds } = $durations;
             $cells.extend([
                 (concat!($block, "_n"), n.to_string()),
-                (concat!($block, "_median_seconds"), cell(median_seconds)),
-                (concat!($block, "_p75_seconds"), cell(p75_seconds)),
-                (concat!($block, "_p90_seconds"), cell(p90_seconds)),
-                (concat!($block, "_mean_seconds"), cell(mean_seconds)),
+                (concat!($block, "_median_seconds"), known(median_seconds)),
+                (concat!($block, "_p75_seconds"), known(p75_seconds)),
+                (concat!($block, "_p90_seconds"), known(p90_seconds)),
+                (concat!($block, "_mean_seconds"), known(mean_seconds)),
             ]);
         };
     }
@@ -63,9 +64,9 @@ fn cells(keys: &Keys) -> Vec<(&'static str, String)> {
         ($cells:ident, $block:literal, $share:expr) => {
             let Share { ratio, interval95 } = $share;
             $cells.extend([
-                (concat!($block, "_ratio"), cell(ratio)),
-                (concat!($block, "_interval95_low"), cell(interval95.map(|[low, _]| low))),
-                (concat!($block, "_interval95_high"), cell(interval95.map(|[_, high]| high))),
+                (concat!($block, "_ratio"), known(ratio)),
+                (concat!($block, "_interval95_low"), known(interval95.map(|[low, _]| low))),
+                (concat!($block, "_interval95_high"), known(interval95.map(|[_, high]| high))),
             ]);
         };
     }
@@ -73,9 +74,9 @@ fn cells(keys: &Keys) -> Vec<(&'static str, String)> {
     let (recovery, rework) = (keys.failed_deployment_recovery_time, keys.deployment_rework_rate);
     let mut cells = vec![
         ("deployments", frequency.deployments.to_string()),
-        ("deployments_per_day", cell(frequency.per_day)),
+        ("deployments_per_day", known(frequency.per_day)),
         ("deployment_days", frequency.deployment_days.to_string()),
-        ("median_deployment_days_per_week", cell(frequency.median_deployment_days_per_week)),
+        ("median_deployment_days_per_week", known(frequency.median_deployment_days_per_week)),
     ];
     durations!(cells, "lead_time_for_changes", keys.lead_time_for_changes);
     cells.push(("change_failure_rate_failed", failure.failed.to_string()));

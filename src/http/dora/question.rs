@@ -72,12 +72,21 @@ pub fn read_past(query: &mut Query, state: &AppState, default_parts: fn(Interval
         let end = end.min(state.clock.now());
         zone.start_of_part(end, interval, default_parts(interval))
     };
-    let question = read_window(query, state.clock.now(), default_start)?;
+    let question = until_now(read_window(query, state.clock.now(), default_start)?, state)?;
+    Ok(with_default_environment(Question { interval: Some(interval), ..question }, state))
+}
+
+/// Those of a question about one window as a whole that ends now at the latest.
+pub fn read_plain_past(query: &mut Query, state: &AppState) -> Result<Question, Problem> {
+    until_now(read_plain(query, state)?, state)
+}
+
+fn until_now(question: Question, state: &AppState) -> Result<Question, Problem> {
     let span = Span { to: question.span.to.min(state.clock.now()), ..question.span };
     if span.from >= span.to {
         return Err(Problem::field("/from", format!("there is no time between {} and {}", span.from, span.to)));
     }
-    Ok(with_default_environment(Question { interval: Some(interval), span, ..question }, state))
+    Ok(Question { span, ..question })
 }
 
 fn with_default_environment(mut question: Question, state: &AppState) -> Question {

@@ -12,6 +12,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
+use tokio::sync::mpsc::error::SendTimeoutError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -143,6 +144,10 @@ where
     tokio::spawn(async move {
         let _slot = slot;
         if let Err(error) = write(to).await {
+            if error.is::<HungUp>() {
+                tracing::debug!("an export ended early: its reader hung up");
+                return;
+            }
             tracing::warn!(%error, "an export broke off");
             // without its end the answer is not whole, and the reader can tell
             let _ = sender.send(Err(error)).await;
@@ -151,6 +156,11 @@ where
     let pages = futures_util::stream::poll_fn(move |context| pages.poll_recv(context));
     ([(header::CONTENT_TYPE, media_type)], Body::from_stream(pages)).into_response()
 }
+
+/// The reader of an export does not want the rest, which is nobody's fault.
+#[derive(Debug, thiserror::Error)]
+#[error("its reader hung up")]
+struct HungUp;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -164,6 +174,25 @@ pub struct Output {
 
 impl Output {
     async fn send(&self, bytes: Bytes) -> Result<(), Failure> {
-        self.sender.send_timeout(Ok(bytes), self.patience).await.map_err(|_| "nobody read it in time".into())
+        self.sender.send_timeout(Ok(bytes), self.patience).await.map_err(|error| match error {
+            SendTimeoutError::Closed(_) => HungUp.into(),
+            SendTimeoutError::Timeout(_) => "nobody read it in time".into(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn who_hangs_up_is_told_from_who_does_not_read() {
+        let (sender, pages) = mpsc::channel(1);
+        let output = Output { sender, patience: Duration::from_millis(10) };
+        output.send(Bytes::from_static(b"1")).await.unwrap();
+        let slow = output.send(Bytes::from_static(b"2")).await.unwrap_err();
+        assert_eq!((slow.is::<HungUp>(), slow.to_string().as_str()), (false, "nobody read it in time"));
+        drop(pages);
+        assert!(output.send(Bytes::from_static(b"2")).await.unwrap_err().is::<HungUp>());
     }
 }

@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, header};
 use flate2::bufread::MultiGzDecoder;
+use serde::de::IgnoredAny;
 use tokio_util::sync::CancellationToken;
 
 use super::super::AppState;
 use super::super::error::{self, Problem};
 use super::super::extract;
+use super::lines::LONGEST;
 
 /// What is in memory of a body; the rest of it is in a file.
 const IN_MEMORY: usize = 2 * 1024 * 1024;
@@ -49,11 +51,8 @@ pub async fn read(request: Request, state: &AppState) -> Result<Body, Problem> {
 }
 
 impl Body {
-    /// Known to be whole, also inside.
+    /// Known to be whole, also inside, and not to end in the middle of a line.
     pub async fn checked(self, limit: u64) -> Result<Self, Problem> {
-        if !self.compressed {
-            return Ok(self);
-        }
         let stop = CancellationToken::new();
         let _nobody_waits = stop.clone().drop_guard();
         let checked = tokio::task::spawn_blocking(move || check(&self, limit, &stop).map(|()| self));
@@ -118,24 +117,41 @@ fn nameless(folder: &Path) -> io::Result<File> {
     tempfile::tempfile_in(folder)
 }
 
-/// Reads it to its end once: its checksum stands there.
+/// Reads it to its end once: its checksum stands there, and whether its last line is whole is seen there.
 fn check(body: &Body, limit: u64, stop: &CancellationToken) -> Result<(), Problem> {
     let mut inflated = body.open().map_err(unreadable)?;
-    let (mut buffer, mut length) = (vec![0; 64 * 1024], 0);
+    let (mut buffer, mut length, mut last) = (vec![0; 64 * 1024], 0, Vec::new());
     while !stop.is_cancelled() {
-        match inflated.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(bytes) => length += bytes as u64,
+        let read = match inflated.read(&mut buffer) {
+            Ok(0) => return whole_line(&last),
+            Ok(bytes) => &buffer[..bytes],
             Err(error) => return Err(Problem::field("", format!("the body is no whole gzip stream: {error}"))),
-        }
+        };
+        length += read.len() as u64;
         if length > limit {
             return Err(Problem::new(
                 &error::TOO_LARGE,
                 format!("the body is larger than {limit} bytes when inflated"),
             ));
         }
+        match read.iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => last = read[end + 1..].to_vec(),
+            // what is longer is refused by itself
+            None if last.len() as u64 > LONGEST => {}
+            None => last.extend_from_slice(read),
+        }
     }
     Ok(())
+}
+
+/// A sender that stopped writing may have left out more than the rest of that line.
+fn whole_line(last: &[u8]) -> Result<(), Problem> {
+    match serde_json::from_slice::<IgnoredAny>(last) {
+        Err(error) if error.is_eof() && !last.trim_ascii().is_empty() => {
+            Err(Problem::field("", "the body ends in the middle of a line; nothing was recorded"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What was kept a moment ago.

@@ -18,7 +18,7 @@ use crate::ingest::Action;
 /// Lines in one transaction, when each stands for itself.
 const CHUNK: usize = 500;
 /// A line longer than this is no fact.
-const LONGEST: u64 = 64 * 1024;
+pub const LONGEST: u64 = 64 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -179,6 +179,7 @@ impl Line {
         let (Some(kind), Some(id), Some(_)) = (kind, id, &project_id) else {
             return Err(told(number, Refusal::Invalid(missing)));
         };
+        let id = super::super::resource::new_id(id).map_err(refused)?;
         let action = match kind {
             Kind::Deployment => {
                 let body: CorrectDeployment = extract::parse(text).map_err(refused)?;

@@ -19,7 +19,7 @@ use crate::http::error::Problem;
 use crate::http::extract::Query;
 use crate::http::{AppState, openapi};
 use crate::metrics::Labels;
-use crate::report::{GroupBy, Question, Report};
+use crate::report::{self, GroupBy, Question, Report};
 
 #[derive(Template)]
 #[template(path = "overview.html", config = "src/http/pages/askama.toml")]
@@ -82,22 +82,29 @@ pub async fn get_overview(
 
 async fn page(state: &AppState, headers: &HeaderMap, visitor: &Visitor, mut query: Query) -> Result<Response, Problem> {
     let all = query.all("all", |text| Ok(text.to_owned()))?;
-    let filters = Filters::read(&mut query, state)?;
+    let filters = &Filters::read(&mut query, state)?;
     query.done()?;
     let frame = Frame::new(visitor.by_session);
     if start::nothing_yet(state).await? {
         return start::page(state, headers, frame);
     }
     let ask = |question: Question| async move { Ok::<Report, Problem>(state.answers.answer(&question).await?) };
-    let grouped = |by| Question { group_by: Some(by), ..filters.question.clone() };
+    let by_group = |by| async move {
+        match state.answers.answer(&Question { group_by: Some(by), ..filters.question.clone() }).await {
+            Ok(report) => Ok(Some(report)),
+            // a table that nobody could look over keeps nobody from the rest
+            Err(report::Error::TooMany(_)) => Ok(None),
+            Err(error) => Err(Problem::from(error)),
+        }
+    };
     let in_parts = Question { interval: Some(filters.interval()), ..filters.question.clone() };
     let (labels, this, before, projects, teams, incidents) = tokio::try_join!(
         async { Ok(state.store.labels().await?) },
         ask(in_parts.clone()),
         ask(trend::before(&in_parts)),
-        ask(grouped(GroupBy::Project)),
-        ask(grouped(GroupBy::Team)),
-        incidents::open(state, &filters),
+        by_group(GroupBy::Project),
+        by_group(GroupBy::Team),
+        incidents::open(state, filters),
     )?;
     let trends = trend::trends(filters.interval(), &before, &this);
     let days = this.calendar.length_in_days(this.calendar.whole());
@@ -108,19 +115,19 @@ async fn page(state: &AppState, headers: &HeaderMap, visitor: &Visitor, mut quer
         window: filters.window(),
         scope: filters.scope(),
         before: filters.before(),
-        cards: cards(&filters, &this.all.total, &trends, &benchmark),
+        cards: cards(filters, &this.all.total, &trends, &benchmark),
         quick_check: QuickCheck::new(&benchmark, &state.benchmark),
-        of_many: projects.groups.len() > 1,
-        charts: charts(&filters, &trends),
+        of_many: projects.as_ref().is_none_or(|projects| projects.groups.len() > 1),
+        charts: charts(filters, &trends),
         incidents,
         tables: vec![
-            Table::of_projects(&filters, &projects, wants_all("projects")),
-            Table::of_teams(&filters, &teams, wants_all("teams")),
+            Table::of_projects(filters, projects.as_ref(), wants_all("projects")),
+            Table::of_teams(filters, teams.as_ref(), wants_all("teams")),
         ],
         now: moment(filters.shown(state.clock.now())),
         json: filters.api_link("dora"),
         csv: filters.api_link("dora.csv"),
-        form: form(&filters, &labels),
+        form: form(filters, &labels),
     })
 }
 

@@ -19,6 +19,8 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// Of how many, and where to see them, when these are only the first.
     pub all: Option<(usize, String)>,
+    /// More than can be answered for one by one.
+    pub too_many: bool,
 }
 
 #[derive(Debug)]
@@ -31,21 +33,24 @@ pub struct Row {
 }
 
 impl Table {
-    /// The busiest first.
-    pub fn of_projects(filters: &Filters, report: &Report, all: bool) -> Self {
+    /// The busiest first; `None`: there are too many to answer for.
+    pub fn of_projects(filters: &Filters, report: Option<&Report>, all: bool) -> Self {
         Self::new(("projects", "Projects", "Project", "project_id"), filters, report, all)
     }
 
-    pub fn of_teams(filters: &Filters, report: &Report, all: bool) -> Self {
+    pub fn of_teams(filters: &Filters, report: Option<&Report>, all: bool) -> Self {
         Self::new(("teams", "Teams", "Team", "team_id"), filters, report, all)
     }
 
     fn new(
         (id, title, column, parameter): (&'static str, &'static str, &'static str, &'static str),
         filters: &Filters,
-        report: &Report,
+        report: Option<&Report>,
         all: bool,
     ) -> Self {
+        let Some(report) = report else {
+            return Self { id, title, column, rows: Vec::new(), all: None, too_many: true };
+        };
         let deployments = |answer: &Answer| answer.total.deployment_frequency.deployments;
         let mut groups: Vec<&(Option<Name>, Answer)> = report.groups.iter().collect();
         // incidents may have no team, but this is about deployments
@@ -63,6 +68,6 @@ impl Table {
         };
         let rows = groups.into_iter().map(row).collect();
         let link = || format!("{}#{id}", filters.link("./", &[("all", id)]));
-        Self { id, title, column, rows, all: more.then(|| (count, link())) }
+        Self { id, title, column, rows, all: more.then(|| (count, link())), too_many: false }
     }
 }

@@ -92,7 +92,9 @@ fn days(text: &str) -> Result<u32, String> {
 }
 
 fn label(text: &str) -> Result<String, String> {
-    if text.chars().count() > LONGEST_LABEL || text.contains(char::is_control) {
+    // the last two are no characters of XML
+    let unfit = |c: char| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}');
+    if text.chars().count() > LONGEST_LABEL || text.contains(unfit) {
         return Err(format!("expected at most {LONGEST_LABEL} characters, none of them a control character"));
     }
     Ok(text.to_owned())

@@ -20,7 +20,7 @@ const OPEN: Duration = Duration::from_hours(30 * 24);
 const GRACE: Duration = Duration::from_mins(10);
 
 /// Who stands in the journal for what was found.
-fn ours() -> Name {
+pub(super) fn ours() -> Name {
     Name::parse("em-metrics").expect("a valid name")
 }
 

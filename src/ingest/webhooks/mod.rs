@@ -3,6 +3,7 @@
 
 mod first_commit;
 mod keeper;
+mod links;
 mod projector;
 mod sources;
 

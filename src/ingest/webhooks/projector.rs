@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::first_commit::FirstCommits;
+use super::links::Links;
 use super::sources::{Sources, Wanted};
 use crate::domain::{Clock, Refusal, Timestamp};
 use crate::ingest::{Action, Command, Effect, Error, Ingest, Mode};
@@ -39,6 +40,7 @@ pub struct Projector {
     arrived: std::sync::Arc<Notify>,
     outage: Outage,
     first_commits: FirstCommits,
+    links: Links,
     /// When to look for first commits again, if nothing comes in before.
     next_look: tokio::time::Instant,
 }
@@ -59,8 +61,9 @@ impl Projector {
         arrived: std::sync::Arc<Notify>,
     ) -> Self {
         let first_commits = FirstCommits::new(store.clone(), ingest.clone(), clock.clone());
+        let links = Links::new(store.clone(), ingest.clone(), clock.clone());
         let next_look = tokio::time::Instant::now();
-        Self { store, ingest, sources, clock, arrived, outage: Outage::default(), first_commits, next_look }
+        Self { store, ingest, sources, clock, arrived, outage: Outage::default(), first_commits, links, next_look }
     }
 
     /// Works until it is told to stop.
@@ -102,7 +105,7 @@ impl Projector {
         }
     }
 
-    /// What has come in may tell of first commits, and so may the passing of time.
+    /// What has come in may tell of first commits and causes, and so may the passing of time.
     async fn look(&mut self) {
         let now = tokio::time::Instant::now();
         if now < self.next_look {
@@ -111,6 +114,9 @@ impl Projector {
         self.next_look = now + LOOKS;
         if let Err(error) = self.first_commits.look().await {
             tracing::warn!(%error, "first commits could not be looked for; trying again");
+        }
+        if let Err(error) = self.links.look().await {
+            tracing::warn!(%error, "the deployments behind incidents could not be looked for; trying again");
         }
     }
 

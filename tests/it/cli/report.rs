@@ -58,3 +58,39 @@ async fn an_empty_week_is_no_error_and_a_wrong_question_is() {
     assert_eq!(wrong.status.code(), Some(1));
     assert!(stderr(&wrong).contains("/from: expected"), "{}", stderr(&wrong));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_past_week_is_told_from_all_its_facts_as_it_ended() {
+    let app = app().await;
+    let deployment = |n: usize, first_commit: &str, more: Value| {
+        let at = format!("2026-06-10T{:02}:{:02}:{:02}Z", n / 3600, n / 60 % 60, n % 60);
+        let fact = json!({"kind": "deployment", "project_id": "shop", "id": n.to_string(), "first_commit_at": first_commit,
+            "deployed_at": at});
+        crate::http::with(fact, more).to_string()
+    };
+    // the oldest of more than a page are the ones to tell of
+    let slow = (0..3).map(|n| deployment(n, "2026-05-01T00:00:00Z", json!({"rolled_back_at": "2026-06-10T12:00:00Z"})));
+    let quick = (3..1200).map(|n| deployment(n, "2026-06-09T23:00:00Z", json!({})));
+    let incident = |id: &str, started_at: &str, restored_at: &str| {
+        json!({"kind": "incident", "project_id": "shop", "id": id, "started_at": started_at, "restored_at": restored_at})
+            .to_string()
+    };
+    let incidents = [
+        incident("open then", "2026-06-03T12:00:00Z", "2026-06-15T11:00:00Z"),
+        incident("over then", "2026-06-03T12:00:00Z", "2026-06-09T11:00:00Z"),
+    ];
+    let lines = slow.chain(quick).chain(incidents).collect::<Vec<_>>().join("\n");
+    let request = app.request(reqwest::Method::POST, "/import").header("content-type", "application/x-ndjson");
+    crate::app::Answer::of(request.body(lines)).await.expect(200);
+    let told = em_metrics(&app, &[&WEEK[..], &["--format", "json", "--facts", "3"]].concat()).await;
+    assert_eq!(told.status.code(), Some(0), "{}", stderr(&told));
+    let report: Value = serde_json::from_slice(&told.stdout).unwrap();
+    for (metric, number) in [(1, "lead_time_for_changes"), (2, "change_failure_rate")] {
+        let number = (&report["numbers"][metric], number);
+        assert_eq!((&number.0["metric"], &number.0["looked_at"]), (&json!(number.1), &json!(1200)));
+        let ids: Vec<_> = number.0["facts"].as_array().unwrap().iter().map(|fact| fact["id"].clone()).collect();
+        assert!(ids.len() == 3 && ids.contains(&json!("0")), "{} {ids:?}", number.1);
+    }
+    let incidents: Vec<_> = report["incidents"].as_array().unwrap().iter().map(|i| &i["id"]).collect();
+    assert_eq!(incidents, ["open then"]);
+}

@@ -123,10 +123,12 @@ async fn a_refused_line_is_named_and_holds_up_no_other(engine: Engine) {
         incident("a", "9").to_string(),
         json!({"kind": "deployment", "project_id": "shop", "id": "4"}).to_string(),
         json!({"kind": "incident", "project_id": "shop", "id": "b", "started_at": 3}).to_string(),
+        // no address leads to it
+        crate::http::with(deployment("9"), json!({"id": ".."})).to_string(),
         deployment("2").to_string(),
     ];
     let report = Answer::of(sending(&app, "", body.join("\r\n"))).await.expect(200);
-    assert_eq!(told(&report), [2, 0, 0, 8]);
+    assert_eq!(told(&report), [2, 0, 0, 9]);
     let errors = report["errors"].as_array().unwrap();
     let errors: Vec<_> = errors.iter().map(|e| (e["line"].as_u64().unwrap(), e["pointer"].as_str().unwrap())).collect();
     assert_eq!(
@@ -141,6 +143,7 @@ async fn a_refused_line_is_named_and_holds_up_no_other(engine: Engine) {
             (8, "/deployment_id"),
             (9, "/deploy_start_at"),
             (10, "/started_at"),
+            (11, "/id"),
         ]
     );
     assert_eq!(app.stored().await.counts(), (2, 0));
@@ -156,9 +159,15 @@ async fn when_every_line_is_refused_so_is_the_import(engine: Engine) {
 async fn half_a_line_at_the_end_is_refused(engine: Engine) {
     let app = engine.app().await;
     let body = ndjson(&[deployment("1"), deployment("2")]);
-    let report = Answer::of(sending(&app, "", body[..body.len() - 20].to_owned())).await.expect(200);
-    assert_eq!(told(&report), [1, 0, 0, 1]);
-    assert_eq!(report["errors"][0]["line"], 2);
+    for query in ["", "?atomic=true", "?dry_run=true"] {
+        let cut = sending(&app, query, body[..body.len() - 20].to_owned());
+        app.refuses(cut, 400, "invalid").await;
+    }
+    let cut = sending(&app, "", gzip(&body[..body.len() - 2])).header("content-encoding", "gzip");
+    app.refuses(cut, 400, "invalid").await;
+    // without the end of the line it is whole
+    let whole = sending(&app, "", body[..body.len() - 1].to_owned());
+    assert_eq!(told(&Answer::of(whole).await.expect(200)), [2, 0, 0, 0]);
 }
 
 async fn a_compressed_import_is_read(engine: Engine) {

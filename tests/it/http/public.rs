@@ -253,6 +253,8 @@ async fn bad_questions_about_what_is_public_are_refused(engine: Engine) {
         ("badges/deployment_frequency.svg?period=-1d", "/period"),
         ("badges/deployment_frequency.svg?period=7d&period=8d", "/period"),
         ("badges/deployment_frequency.svg?label=%0A", "/label"),
+        // no character of XML
+        ("badges/deployment_frequency.svg?label=%EF%BF%BF", "/label"),
         (&format!("badges/deployment_frequency.svg?label={}", "x".repeat(61)), "/label"),
         ("badges/deployment_frequency.svg?width=700", "/width"),
         ("panels/deployment_frequency.svg?width=399", "/width"),

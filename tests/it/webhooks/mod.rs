@@ -2,5 +2,6 @@
 
 mod first_commit;
 mod inbox;
+mod links;
 mod payloads;
 mod signatures;

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::engine::Engine;
 
 on_each_engine! {
+    what_has_not_happened_yet_is_not_less,
     the_five_keys_stand_beside_published_figures,
     too_little_has_no_band,
     the_configuration_chooses_the_figures,
@@ -178,4 +179,14 @@ async fn bad_questions_are_refused(engine: Engine) {
     }
     let app = engine.app_with(|config| config.auth.no_auth = false).await;
     app.get("/dora/benchmark").await.expect_problem(401, "unauthenticated");
+}
+
+async fn what_has_not_happened_yet_is_not_less(engine: Engine) {
+    let app = engine.app().await;
+    tell(&app, [deployed("1", "2026-06-10T12:00:00Z", json!({}))]).await;
+    let until = async |to: &str| app.get(&format!("/dora/benchmark?from=2026-06-01&to={to}")).await.expect(200);
+    let now = until("2026-06-15T12:00:00Z").await;
+    assert_eq!(until("2027-01-01").await, now);
+    assert_eq!(now["metrics"]["deployment_frequency"]["score"], json!(null));
+    app.get("/dora/benchmark?from=2026-07-01&to=2026-08-01").await.expect_problem(400, "invalid");
 }

@@ -9,6 +9,7 @@ use crate::engine::Engine;
 on_each_engine! {
     a_row_for_each_part_says_what_the_json_says,
     with_groups_there_is_a_row_for_each_group_and_part,
+    no_name_is_taken_for_a_formula,
     it_can_be_asked_for_by_media_type,
 }
 
@@ -92,6 +93,13 @@ async fn with_groups_there_is_a_row_for_each_group_and_part(engine: Engine) {
     assert!(starts[3].starts_with("2026-06-01T00:00:00Z,2026-06-08T00:00:00Z,shop,0"));
     assert!(starts[4].starts_with("2026-06-08T00:00:00Z,2026-06-15T00:00:00Z,shop,1"));
     assert_eq!(starts.len(), 5);
+}
+
+async fn no_name_is_taken_for_a_formula(engine: Engine) {
+    let app = engine.app().await;
+    tell(&app, [deployed("1", "2026-06-10T10:00:00Z", json!({"project_id": "=cmd|x"}))]).await;
+    let table = app.get("/dora.csv?from=2026-06-01&to=2026-06-15&group_by=project").await.text;
+    assert!(table.contains("2026-06-15T00:00:00Z,'=cmd|x,1,"), "{table}");
 }
 
 async fn it_can_be_asked_for_by_media_type(engine: Engine) {

@@ -135,6 +135,14 @@ async fn every_fact_is_there_with_its_reason(engine: Engine) {
 async fn incidents_are_explained_too(engine: Engine) {
     let app = engine.app().await;
     fill(&app).await;
+    let details = async |metric: &str| {
+        let explanation = app.get(&format!("/dora/explain?metric={metric}&{JUNE}")).await.expect(200);
+        explanation["facts"].as_array().unwrap().iter().map(|fact| fact["detail"].to_string()).collect::<Vec<_>>()
+    };
+    let recovery = details("failed_deployment_recovery_time").await;
+    let both = "rolled back at 2026-06-04T10:30:00Z; failed at 2026-06-04T10:00:00Z, recovered at 2026-06-04T10:30:00Z";
+    assert!(recovery.iter().any(|detail| detail.contains(both)), "{recovery:?}");
+    assert!(details("time_to_detect").await[0].contains("has not reached users, or was deleted"));
     same(
         &lines(&app, "time_to_restore").await,
         &[

@@ -1,9 +1,11 @@
 //! The web page.
 
+mod beside;
 mod changes;
 mod facts;
 mod overview;
 mod sign_in;
+mod tables;
 
 use reqwest::Method;
 

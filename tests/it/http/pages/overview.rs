@@ -1,6 +1,5 @@
 //! `/`: the numbers, the filters, the first start.
 
-use em_metrics::benchmarks::Choice;
 use serde_json::{Value, json};
 
 use super::{after, browse, get, links, page, values};
@@ -12,13 +11,9 @@ on_each_engine! {
     the_cards_say_what_the_api_says,
     signal_or_noise_is_what_the_api_says,
     the_charts_say_what_the_api_says,
-    others_stand_beside_with_their_source,
-    others_of_an_industry_and_a_size_are_named,
     what_has_not_happened_yet_is_not_less,
     filters_stand_in_the_address,
     several_projects_can_be_asked_for,
-    projects_and_teams_are_compared,
-    many_projects_are_folded,
     open_incidents_are_listed,
     hostile_names_are_only_text,
     a_filter_that_makes_no_sense_is_a_page_that_says_so,
@@ -29,7 +24,7 @@ on_each_engine! {
 }
 
 /// Twelve deployments of two projects in the last 30 days, six in the 30 before; two failed.
-async fn a_month(app: &App) {
+pub async fn a_month(app: &App) {
     let facts = (0..12).map(|n| {
         let (project, team) = if n % 3 == 0 { ("cart", json!("blue")) } else { ("shop", Value::Null) };
         let changes = json!({"project_id": project, "team_id": team, "unplanned": n == 5});
@@ -50,7 +45,7 @@ async fn a_month(app: &App) {
     .await;
 }
 
-fn card(html: &str, metric: &str) -> String {
+pub fn card(html: &str, metric: &str) -> String {
     after(html, &format!("id=\"{metric}\""), "</article>").to_owned()
 }
 
@@ -81,7 +76,7 @@ async fn the_cards_say_what_the_api_says(engine: Engine) {
     assert!(get(&app, &format!("/{}", footer[1])).await.text.starts_with("start,end,deployments"));
 }
 
-const KEYS: [&str; 5] = [
+pub const KEYS: [&str; 5] = [
     "deployment_frequency",
     "lead_time_for_changes",
     "change_failure_rate",
@@ -179,51 +174,6 @@ async fn the_charts_say_what_the_api_says(engine: Engine) {
     }
 }
 
-async fn others_stand_beside_with_their_source(engine: Engine) {
-    let app = engine.app().await;
-    a_month(&app).await;
-    for query in ["", "?project_id=cart&from=2026-06-01", "?project_id=nobody"] {
-        let answer = browse(&app, &format!("/{query}")).await;
-        let html = page(&answer, 200);
-        let api = get(&app, &format!("/dora/benchmark{query}")).await.expect(200);
-        for metric in KEYS {
-            let api = &api["metrics"][metric];
-            let beside = after(&card(html, metric), "class=\"beside\"", "</div>").to_owned();
-            let mut expected = Vec::from_iter(api["score"].as_f64().map(|score| (score * 10.0).round() / 10.0));
-            expected.push(api["by_industry"]["mean"].as_f64().unwrap());
-            assert_eq!(values(&beside), expected, "{metric} {query}");
-            assert!(beside.contains("2025") && beside.contains("n not published"), "{beside}");
-            assert!(beside.contains("href=\"https://dora.dev/quickcheck/\""), "{beside}");
-            for said in ["band", "reason"] {
-                assert!(api[said].as_str().is_none_or(|said| beside.contains(said)), "{beside}");
-            }
-        }
-        let score = after(html, "id=\"quick-check\"", "</article>");
-        let check = &api["quick_check"];
-        let expected = [&check["score"], &check["published_by_industry"]].map(Value::as_f64);
-        let expected = expected.into_iter().flatten().map(|score| (score * 10.0).round() / 10.0);
-        assert_eq!(values(score), expected.collect::<Vec<_>>(), "{query}");
-        assert!(score.contains("https://dora.dev/quickcheck/") && score.contains("CC-BY-4.0"), "{score}");
-        assert_eq!(score.contains("choose a project"), query.is_empty(), "{score}");
-    }
-}
-
-async fn others_of_an_industry_and_a_size_are_named(engine: Engine) {
-    let choice = Choice { year: 2024, industry: "technology".to_owned(), organisation_size: "all".to_owned() };
-    let peers = choice.find().unwrap();
-    let app = engine.app_with(|config| config.benchmark = peers).await;
-    a_month(&app).await;
-    let answer = browse(&app, "/").await;
-    let html = page(&answer, 200);
-    let beside = after(&card(html, "lead_time_for_changes"), "class=\"beside\"", "</div>").to_owned();
-    assert!(
-        beside.contains("DORA 2024, Technology: ") && beside.contains("DORA 2024, All organizations: "),
-        "{beside}"
-    );
-    let rework = after(&card(html, "deployment_rework_rate"), "class=\"beside\"", "</div>").to_owned();
-    assert!(rework.contains("did not ask for it") && values(&rework).is_empty(), "{rework}");
-}
-
 async fn what_has_not_happened_yet_is_not_less(engine: Engine) {
     let app = engine.app().await;
     a_month(&app).await;
@@ -278,37 +228,6 @@ async fn several_projects_can_be_asked_for(engine: Engine) {
         assert!(html.contains(&chip), "{html}");
     }
     assert_eq!(*values(after(html, "id=\"deployment_frequency\"", "</article>")).last().unwrap(), 12.0);
-}
-
-async fn projects_and_teams_are_compared(engine: Engine) {
-    let app = engine.app().await;
-    a_month(&app).await;
-    let answer = browse(&app, "/").await;
-    let html = page(&answer, 200);
-    let projects = after(html, "aria-labelledby=\"projects\"><table", "</table>");
-    assert_eq!(links(projects), ["./?project_id=shop", "./?project_id=cart"], "the busiest first");
-    let api = dora(&app, "group_by=project").await;
-    let shop = &api["groups"].as_array().unwrap().iter().find(|group| group["name"] == "shop").unwrap();
-    let row = values(after(projects, ">shop</a>", "</tr>"));
-    assert_eq!(row[0], shop["deployment_frequency"]["deployments"].as_f64().unwrap());
-    assert_eq!(row[1], shop["deployment_frequency"]["per_day"].as_f64().unwrap());
-    assert_eq!(row[3], shop["change_failure_rate"]["ratio"].as_f64().unwrap());
-    let teams = after(html, "aria-labelledby=\"teams\"><table", "</table>");
-    assert_eq!(links(teams), ["./?team_id=blue"]);
-    assert!(teams.contains("no team"), "{teams}");
-}
-
-async fn many_projects_are_folded(engine: Engine) {
-    let app = engine.app().await;
-    tell(&app, (0..30).map(|n| deployed("1", "2026-06-10T10:00:00Z", json!({"project_id": format!("p{n:02}")})))).await;
-    let rows = |html: &str| links(after(html, "aria-labelledby=\"projects\"><table", "</table>")).len();
-    let answer = browse(&app, "/?days=7").await;
-    let html = page(&answer, 200);
-    assert_eq!(rows(html), 25);
-    let all = links(html).into_iter().find(|link| link.contains("all=projects")).unwrap();
-    assert_eq!(all, "./?days=7&all=projects#projects");
-    let answer = browse(&app, all.trim_start_matches('.').split('#').next().unwrap()).await;
-    assert_eq!(rows(page(&answer, 200)), 30);
 }
 
 async fn open_incidents_are_listed(engine: Engine) {
