@@ -10,8 +10,6 @@ pub mod names;
 pub mod refusal;
 mod rules;
 pub mod seen;
-#[cfg(test)]
-mod seen_tests;
 pub mod teams;
 pub mod time;
 

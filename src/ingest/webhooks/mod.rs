@@ -5,6 +5,8 @@ mod first_commit;
 mod keeper;
 mod links;
 mod projector;
+#[cfg(test)]
+mod sighted_tests;
 mod sources;
 
 pub use first_commit::{FirstCommits, LookError};

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::deployment::{self, FirstCommitFrom, Outcome};
-use super::incident::{self, State};
-use super::teams::Teams;
-use super::{Context, Deployment, Incident, Name, Timestamp};
+use crate::domain::deployment::{self, FirstCommitFrom, Outcome};
+use crate::domain::incident::{self, State};
+use crate::domain::teams::Teams;
+use crate::domain::{Context, Deployment, Incident, Name, Timestamp};
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000).unwrap()
