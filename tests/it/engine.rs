@@ -36,15 +36,17 @@ pub enum Database {
 
 /// Each of the tests, on each of the engines. A test left off its file's list is dead code and fails the build.
 macro_rules! on_each_engine {
-    ($($name:ident),* $(,)?) => {
+    ($($(#[$attribute:meta])* $name:ident),* $(,)?) => {
         mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
+            $($(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
                 super::$name(crate::engine::Engine::Sqlite).await;
             })*
         }
         mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
+            $($(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
                 super::$name(crate::engine::Engine::Postgres).await;
             })*

@@ -4,3 +4,4 @@ mod first_commit;
 mod inbox;
 mod payloads;
 mod signatures;
+mod whole_folder;
