@@ -1,7 +1,7 @@
 //! Other people's tools: what their deliveries say, and what becomes of them.
 
 mod first_commit;
-mod inbox;
+pub mod inbox;
 mod payloads;
 mod signatures;
 mod whole_folder;
