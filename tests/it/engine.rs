@@ -125,6 +125,15 @@ impl Database {
             }
         }
     }
+
+    /// What a query of one text column answers.
+    pub async fn texts(&self, select: &str) -> Vec<String> {
+        let select = AssertSqlSafe(select.to_owned());
+        match self.other().await {
+            Other::Sqlite(mut file) => sqlx::query_scalar(select).fetch_all(&mut file).await.unwrap(),
+            Other::Postgres(mut server) => sqlx::query_scalar(select).fetch_all(&mut server).await.unwrap(),
+        }
+    }
 }
 
 /// A connection of somebody else's.

@@ -1,5 +1,6 @@
 //! Other people's tools: what their deliveries say, and what becomes of them.
 
+mod any_order;
 mod first_commit;
 pub mod inbox;
 mod payloads;
