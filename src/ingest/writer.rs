@@ -145,7 +145,7 @@ impl Writer {
     /// Deliveries into the inbox, in one transaction.
     async fn deliver(&mut self, letters: Vec<(Box<Letter>, LetterAnswer)>, deadline: Instant) {
         let batch: Vec<&Letter> = letters.iter().map(|(letter, _)| &**letter).collect();
-        let done = match within(deadline, self.store.receive(&batch)).await {
+        let done = match within(deadline, self.receive(&batch)).await {
             Ok(ids) => {
                 self.health.works();
                 Ok(ids)
@@ -235,25 +235,53 @@ impl Writer {
     }
 
     async fn try_often(&self, commands: &[&Command], mode: Mode) -> Result<Done, storage::Error> {
-        let mut tries = 0;
+        let mut tries = Tries::default();
         loop {
             let started = Instant::now();
             let outcome = once(&self.store, commands, mode, &self.rules, Some(&self.clock)).await;
             let failure = outcome.as_ref().err().map(|error| KeyValue::new("error.type", error.kind()));
             self.meters.commit_duration.record(started.elapsed().as_secs_f64(), failure.as_slice());
-            match outcome {
-                Err(storage::Error::Contended(error)) if tries < TRIES => {
-                    tries += 1;
-                    tracing::debug!(%error, tries, "writers met; trying again");
-                    // replicas that met once would meet again in step: wait a different while each
-                    let wait = rand::random_range(0..=(1_u64 << tries.min(7)));
-                    tokio::time::sleep(Duration::from_millis(wait)).await;
-                }
-                // it has said so, and knows better now
-                Err(storage::Error::Changed) if tries < TRIES => tries += 1,
-                other => return other,
+            match outcome.as_ref().err().and_then(|error| tries.again(error)) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return outcome,
             }
         }
+    }
+
+    async fn receive(&self, letters: &[&Letter]) -> Result<Vec<Option<i64>>, storage::Error> {
+        let mut tries = Tries::default();
+        loop {
+            let outcome = self.store.receive(letters).await;
+            match outcome.as_ref().err().and_then(|error| tries.again(error)) {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return outcome,
+            }
+        }
+    }
+}
+
+/// How often a batch was tried again.
+#[derive(Debug, Default)]
+struct Tries(u32);
+
+impl Tries {
+    /// Whether that is to be done after this error, and how long to wait before.
+    fn again(&mut self, error: &storage::Error) -> Option<Duration> {
+        if self.0 == TRIES {
+            return None;
+        }
+        let wait = match error {
+            storage::Error::Contended(error) => {
+                tracing::debug!(%error, tries = self.0 + 1, "writers met; trying again");
+                // replicas that met once would meet again in step: wait a different while each
+                Duration::from_millis(rand::random_range(0..=(2_u64 << self.0.min(6))))
+            }
+            // it has said so, and knows better now
+            storage::Error::Changed => Duration::ZERO,
+            _ => return None,
+        };
+        self.0 += 1;
+        Some(wait)
     }
 }
 

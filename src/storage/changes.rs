@@ -48,24 +48,46 @@ struct Change<'a> {
 }
 
 impl Tx<'_> {
-    /// Keeps a push and its commits; a second time it changes nothing.
-    pub async fn keep_push(&mut self, push: &Push) -> Result<(), Error> {
-        let commit = "INSERT INTO commits (repository, sha, committed_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+    /// Keeps pushes and their commits. What is told of one twice, and differently (a copy may list less), is merged so
+    /// that the order in which it is told does not matter.
+    pub async fn keep_pushes(&mut self, pushes: impl Iterator<Item = &Push>) -> Result<(), Error> {
         // in one order everywhere, so that replicas do not wait for each other in a circle
-        let mut commits: Vec<_> = push.commits.iter().collect();
-        commits.sort_by_key(|commit| &commit.sha);
-        for made in commits {
+        let mut pushes: Vec<_> = pushes.collect();
+        pushes.sort_by_key(|push| (&push.repository, &push.after, &push.before));
+        let mut commits: Vec<_> = pushes
+            .iter()
+            .flat_map(|push| push.commits.iter().map(|made| (&push.repository, &made.sha, made.at)))
+            .collect();
+        commits.sort();
+        let commit = "INSERT INTO commits (repository, sha, committed_at) VALUES ($1, $2, $3) \
+                      ON CONFLICT (repository, sha) DO UPDATE SET committed_at = excluded.committed_at \
+                      WHERE excluded.committed_at < commits.committed_at";
+        for (repository, sha, at) in commits {
             in_tx!(self, |connection| sqlx::query(commit)
-                .bind(&push.repository)
-                .bind(&made.sha)
-                .bind(made.at)
+                .bind(repository)
+                .bind(sha)
+                .bind(at)
                 .execute(connection)
                 .await
                 .map(drop))?;
         }
+        for push in pushes {
+            self.keep_push(push).await?;
+        }
+        Ok(())
+    }
+
+    async fn keep_push(&mut self, push: &Push) -> Result<(), Error> {
         let Some(after) = &push.after else { return Ok(()) };
         let insert = "INSERT INTO pushes (repository, after_sha, before_sha, branch, pushed_at, first_commit_at, is_cut) \
-                      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
+                      VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (repository, after_sha, before_sha) DO UPDATE SET \
+                      branch = CASE WHEN pushes.branch <= excluded.branch THEN pushes.branch \
+                      ELSE COALESCE(excluded.branch, pushes.branch) END, \
+                      pushed_at = CASE WHEN pushes.pushed_at <= excluded.pushed_at THEN pushes.pushed_at \
+                      ELSE excluded.pushed_at END, \
+                      first_commit_at = CASE WHEN pushes.first_commit_at <= excluded.first_commit_at \
+                      THEN pushes.first_commit_at ELSE COALESCE(excluded.first_commit_at, pushes.first_commit_at) END, \
+                      is_cut = CASE WHEN pushes.is_cut <= excluded.is_cut THEN pushes.is_cut ELSE excluded.is_cut END";
         let before = push.before.as_ref().map(ToString::to_string).unwrap_or_default();
         let first = push.commits.iter().map(|commit| commit.at).min();
         in_tx!(self, |connection| sqlx::query(insert)

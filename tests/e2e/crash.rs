@@ -26,20 +26,30 @@ struct Ledger {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_process_is_killed_on_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("facts.db").display().to_string();
-    kill_under_load(vec![("SQLITE_DB".into(), file.clone())], &format!("sqlite:{file}"), 30).await;
+    sqlite(|environment, database| async move { kill_under_load(environment, &database, 30).await }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_acknowledged_is_lost_when_the_process_is_killed_on_postgres() {
+    postgres(|environment, database| async move { kill_under_load(environment, &database, 10).await }).await;
+}
+
+/// On a fresh file: what the service is to be told, and the database's address.
+pub async fn sqlite<F: Future<Output = ()>>(test: impl FnOnce(Vec<(String, String)>, String) -> F) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("facts.db").display().to_string();
+    test(vec![("SQLITE_DB".into(), file.clone())], format!("sqlite:{file}")).await;
+}
+
+/// The same on a fresh database.
+pub async fn postgres<F: Future<Output = ()>>(test: impl FnOnce(Vec<(String, String)>, String) -> F) {
     let server = std::env::var("EM_TEST_POSTGRES").expect("EM_TEST_POSTGRES is not set: run the tests by scripts/test");
     let name = format!("crash_{}", uuid::Uuid::new_v4().simple());
     let mut connection = PgConnection::connect(&server).await.unwrap();
     sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {name}"))).execute(&mut connection).await.unwrap();
     let mut url = url::Url::parse(&server).unwrap();
     url.set_path(&name);
-    kill_under_load(vec![("DATABASE_URL".into(), url.to_string())], url.as_str(), 10).await;
+    test(vec![("DATABASE_URL".into(), url.to_string())], url.into()).await;
     sqlx::query(AssertSqlSafe(format!("DROP DATABASE {name} WITH (FORCE)"))).execute(&mut connection).await.unwrap();
 }
 

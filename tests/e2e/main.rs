@@ -5,6 +5,7 @@
 
 mod browser;
 mod crash;
+mod crash_webhooks;
 mod files;
 mod fortnight;
 mod past;

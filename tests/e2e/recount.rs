@@ -60,6 +60,11 @@ impl Database {
     }
 }
 
+/// What a query counts as `n`.
+pub async fn count(url: &str, query: &str) -> i64 {
+    Database::connect(url).await.count(query).await
+}
+
 /// Panics unless facts, journal and totals agree.
 pub async fn check(url: &str) {
     let database = Database::connect(url).await;

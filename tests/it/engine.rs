@@ -36,15 +36,17 @@ pub enum Database {
 
 /// Each of the tests, on each of the engines. A test left off its file's list is dead code and fails the build.
 macro_rules! on_each_engine {
-    ($($name:ident),* $(,)?) => {
+    ($($(#[$attribute:meta])* $name:ident),* $(,)?) => {
         mod sqlite {
-            $(#[tokio::test(flavor = "multi_thread")]
+            $($(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
                 super::$name(crate::engine::Engine::Sqlite).await;
             })*
         }
         mod postgres {
-            $(#[tokio::test(flavor = "multi_thread")]
+            $($(#[$attribute])*
+            #[tokio::test(flavor = "multi_thread")]
             async fn $name() {
                 super::$name(crate::engine::Engine::Postgres).await;
             })*
@@ -121,6 +123,15 @@ impl Database {
                 let mut server = PgConnection::connect(&url_of(name)).await.unwrap();
                 sqlx::query_as(select).fetch_all(&mut server).await.unwrap()
             }
+        }
+    }
+
+    /// What a query of one text column answers.
+    pub async fn texts(&self, select: &str) -> Vec<String> {
+        let select = AssertSqlSafe(select.to_owned());
+        match self.other().await {
+            Other::Sqlite(mut file) => sqlx::query_scalar(select).fetch_all(&mut file).await.unwrap(),
+            Other::Postgres(mut server) => sqlx::query_scalar(select).fetch_all(&mut server).await.unwrap(),
         }
     }
 }

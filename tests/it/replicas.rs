@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use em_metrics::config::{Config, Source};
 use futures_util::future::join_all;
+use reqwest::Method;
 use serde_json::json;
 
-use crate::app::App;
+use crate::app::{Answer, App};
 use crate::engine::Engine;
+use crate::http::name;
+use crate::webhooks::inbox::{SECRET, settled, source};
 
 async fn two() -> (App, App) {
     let first = Engine::Postgres.app().await;
@@ -79,4 +83,26 @@ async fn one_of_them_exports_and_the_other_takes_over() {
         assert!(tokio::time::Instant::now() < deadline, "nobody took over");
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_that_two_replicas_take_in_at_once_are_all_answered_with_200() {
+    let configure = |config: &mut Config| {
+        config.webhooks.sources =
+            ["a", "b", "c", "d"].map(|own| Source { name: Some(name(own)), ..source("github") }).to_vec();
+    };
+    let first = Engine::Postgres.app_with(configure).await;
+    let second = App::start(first.database.shared(), configure).await;
+    // the other way round there: each batch of one replica meets what a batch of the other holds
+    let posts = (0..400).map(|n| {
+        let (app, n) = if n % 2 == 0 { (&first, n / 2) } else { (&second, 199 - n / 2) };
+        let path = format!("/webhooks/github/{}", ["a", "b", "c", "d"][n % 4]);
+        let request = app.request(Method::POST, &path).header("x-github-event", "ping").body("{}");
+        let request = request.header("x-github-delivery", (n / 4).to_string());
+        Answer::of(request.header("authorization", format!("Bearer {SECRET}")))
+    });
+    for answer in join_all(posts).await {
+        answer.expect(200);
+    }
+    assert_eq!(settled(&first).await.len(), 200);
 }

@@ -147,7 +147,13 @@ impl Incident {
     }
 
     pub fn time_to_restore_micros(&self) -> Option<i64> {
-        Some(self.restored_at?.micros_since(self.started_at))
+        Some(self.restored_at?.micros_since(self.started_at)).filter(|_| self.has_known_start())
+    }
+
+    /// Of an end that is told before its beginning, the end stands in for it: that is no time to restore, and what is
+    /// counted once would stay so when the beginning comes.
+    fn has_known_start(&self) -> bool {
+        self.seen.as_ref().is_none_or(|seen| !seen.is_guessing_start(self.started_at))
     }
 }
 

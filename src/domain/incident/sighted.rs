@@ -145,6 +145,12 @@ impl Seen {
         !self.is_linked
     }
 
+    /// Whether this start is only when it was first heard of, and nobody said that it began then.
+    pub fn is_guessing_start(&self, start: Timestamp) -> bool {
+        let has_begun = self.steps.iter().any(|said| said.value == State::Open);
+        self.start.is_none() && !has_begun && self.first == Some(start)
+    }
+
     /// Whether the senders say that it was none.
     pub fn is_void(&self) -> bool {
         self.told().is_void

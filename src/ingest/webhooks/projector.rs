@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::first_commit::FirstCommits;
 use super::links::Links;
 use super::sources::{Sources, Wanted};
-use crate::domain::{Clock, Refusal, Timestamp};
+use crate::domain::{Clock, Name, Refusal, Timestamp};
 use crate::ingest::{Action, Command, Effect, Error, Ingest, Mode};
 use crate::storage::{self, Claimed, Settled, Standing, Store};
 use crate::telemetry::{Complaint, Outage};
@@ -164,14 +164,20 @@ impl Projector {
             }
         }
         let now = self.clock.now();
+        // in one order everywhere, so that replicas do not wait for each other in a circle
+        changes.sort_by_cached_key(place);
+        let pushes = changes.iter().filter_map(|change| match change {
+            Happening::Push(push) => Some(push),
+            _ => None,
+        });
         self.store
             .alone(async |tx| {
+                tx.keep_pushes(pushes).await?;
                 for change in &changes {
                     match change {
-                        Happening::Push(push) => tx.keep_push(push).await?,
                         Happening::PullRequest(said) => tx.hear_pull_request(said, now).await?,
                         Happening::Ticket(said) => tx.hear_ticket(said, now).await?,
-                        Happening::Deployment(_) | Happening::Incident(_) => {}
+                        Happening::Push(_) | Happening::Deployment(_) | Happening::Incident(_) => {}
                     }
                 }
                 tx.settle(&settled).await
@@ -199,11 +205,20 @@ impl Projector {
     }
 }
 
+/// Where a pull request or a ticket is kept.
+fn place(change: &Happening) -> Option<(Name, Name)> {
+    match change {
+        Happening::PullRequest(said) => Some((said.repository.clone(), said.id.clone())),
+        Happening::Ticket(said) => Some((said.place.clone(), said.id.clone())),
+        Happening::Push(_) | Happening::Deployment(_) | Happening::Incident(_) => None,
+    }
+}
+
 /// What a delivery would become, without recording anything.
 pub async fn try_out(
     ingest: &Ingest,
     wanted: Result<Wanted, Ignored>,
-    actor: &crate::domain::Name,
+    actor: &Name,
     received_at: Timestamp,
 ) -> Result<Trial, Error> {
     let wanted = match wanted {

@@ -18,6 +18,7 @@ on_each_engine! {
     the_same_delivery_counts_once,
     what_is_not_read_is_answered_with_200_and_a_reason,
     an_end_before_its_beginning_gives_the_same_deployment,
+    a_resolution_before_its_trigger_has_its_duration_all_the_same,
     a_dry_run_tells_and_keeps_nothing,
     what_names_no_project_is_read_again_when_it_is_configured,
     words_of_senders_are_mapped,
@@ -211,6 +212,24 @@ async fn an_end_before_its_beginning_gives_the_same_deployment(engine: Engine) {
     for end in &ends[1..] {
         assert_eq!(end, &ends[0]);
     }
+}
+
+async fn a_resolution_before_its_trigger_has_its_duration_all_the_same(engine: Engine) {
+    let app = engine.app_with(|config| config.webhooks.sources = vec![source("pagerduty")]).await;
+    let tell = async |kind: &str, at: &str| {
+        let data = json!({"id": "P1", "type": "incident", "service": {"summary": "shop"}});
+        let event = json!({"id": kind, "event_type": format!("incident.{kind}"), "occurred_at": at, "data": data});
+        let request =
+            app.request(Method::POST, "/webhooks/pagerduty").header("authorization", format!("Bearer {SECRET}"));
+        Answer::of(request.json(&json!({"event": event}))).await.expect(200);
+        settled(&app).await;
+        app.expect_exact().await;
+        app.get("/incidents/pagerduty:P1").await.expect(200)["time_to_restore_seconds"].clone()
+    };
+    assert_eq!(tell("resolved", "2026-06-01T11:00:00Z").await, Value::Null, "nobody has said when it began");
+    assert_eq!(app.metric("incident_restored_total{").await, Some(1.0));
+    assert_eq!(tell("triggered", "2026-06-01T10:00:00Z").await, 3600.0);
+    assert_eq!(app.metric("time_to_restore_seconds_sum{").await, Some(3600.0));
 }
 
 async fn a_dry_run_tells_and_keeps_nothing(engine: Engine) {

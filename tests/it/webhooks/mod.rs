@@ -1,7 +1,9 @@
 //! Other people's tools: what their deliveries say, and what becomes of them.
 
+mod any_order;
 mod first_commit;
-mod inbox;
+pub mod inbox;
 mod links;
 mod payloads;
 mod signatures;
+mod whole_folder;

@@ -67,6 +67,10 @@ fn elsewhere(vendor: &str) -> &'static [&'static str] {
 /// Vendors of which nothing can be captured, and why.
 const UNCAPTURED: &[(&str, &str)] = &[("servicenow", "it has no format of its own: ours is in the guide")];
 
+pub fn is_captured(name: &str) -> bool {
+    !UNCAPTURED.iter().any(|(vendor, _)| *vendor == name)
+}
+
 /// Some files hold a whole recorded request: then its headers and its body.
 fn sent(vendor: &str, file: &str, bytes: Vec<u8>) -> (Headers, Vec<u8>) {
     let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
@@ -187,7 +191,6 @@ fn every_vendor_is_known_by_its_name_and_has_a_guide() {
 #[test]
 #[ignore = "needs EM_METRICS_PAYLOADS"]
 fn captured_deliveries_tell_what_they_should() {
-    let is_captured = |name: &str| !UNCAPTURED.iter().any(|(vendor, _)| *vendor == name);
     for vendor in VENDORS.iter().filter(|vendor| is_captured(vendor.name)) {
         let mut all = serde_json::Map::new();
         for Captured { file, headers, body } in captured(vendor.name) {
