@@ -3,6 +3,7 @@
 
 mod access;
 mod corrections;
+mod deliveries;
 mod deployments;
 mod docs;
 mod dora;

@@ -1,5 +1,6 @@
 //! What tools have delivered: kept as it came, claimed by whoever makes facts of it, and cleared away when it is old.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sqlx::{FromRow, QueryBuilder};
@@ -118,15 +119,12 @@ const KEPT: &str = "id, source, delivery, event, received_at, state, reason, bec
 
 impl Tx<'_> {
     /// Puts a delivery into the inbox. `None`: it is there already.
-    pub(super) async fn receive(&mut self, letter: &Letter) -> Result<Option<i64>, Error> {
+    async fn receive(&mut self, letter: &Letter) -> Result<Option<i64>, Error> {
         let insert = "INSERT INTO inbox (source, delivery, event, headers, body, received_at, actor, state, attempts, due_at) \
                       VALUES ($1, $2, $3, $4, $5, $6, $7, 'received', 0, $6) \
                       ON CONFLICT (source, delivery) DO NOTHING RETURNING id";
-        let heard = "INSERT INTO webhook_sources (source, first_received_at, last_received_at) VALUES ($1, $2, $2) \
-                     ON CONFLICT (source) DO UPDATE SET last_received_at = excluded.last_received_at \
-                     WHERE webhook_sources.last_received_at < excluded.last_received_at";
         let Letter { source, delivery, event, headers, body, received_at, actor } = letter;
-        let id = in_tx!(self, |connection| sqlx::query_scalar(insert)
+        in_tx!(self, |connection| sqlx::query_scalar(insert)
             .bind(source)
             .bind(delivery)
             .bind(event)
@@ -135,14 +133,17 @@ impl Tx<'_> {
             .bind(received_at)
             .bind(actor)
             .fetch_optional(connection)
-            .await)?;
-        in_tx!(self, |connection| sqlx::query(heard)
-            .bind(source)
-            .bind(received_at)
-            .execute(connection)
-            .await
-            .map(drop))?;
-        Ok(id)
+            .await)
+        .map_err(Error::from)
+    }
+
+    /// Notes when a source has sent something.
+    async fn hear_of(&mut self, source: &Name, at: Timestamp) -> Result<(), Error> {
+        let heard = "INSERT INTO webhook_sources (source, first_received_at, last_received_at) VALUES ($1, $2, $2) \
+                     ON CONFLICT (source) DO UPDATE SET last_received_at = excluded.last_received_at \
+                     WHERE webhook_sources.last_received_at < excluded.last_received_at";
+        in_tx!(self, |connection| sqlx::query(heard).bind(source).bind(at).execute(connection).await.map(drop))?;
+        Ok(())
     }
 
     /// Says what has become of deliveries.
@@ -200,18 +201,22 @@ impl Store {
     /// Puts deliveries into the inbox, all in one transaction; the id of each, or `None` where it was there already.
     pub async fn receive(&self, letters: &[&Letter]) -> Result<Vec<Option<i64>>, Error> {
         let mut tx = self.begin().await?;
-        let mut ids = Vec::with_capacity(letters.len());
-        let mut outcome = Ok(());
-        for letter in letters {
-            match tx.receive(letter).await {
-                Ok(id) => ids.push(id),
-                Err(error) => {
-                    outcome = Err(error);
-                    break;
-                }
+        let outcome = async {
+            let mut ids = Vec::with_capacity(letters.len());
+            // in the order of their names, so that replicas do not wait for each other
+            let mut heard = BTreeMap::new();
+            for letter in letters {
+                ids.push(tx.receive(letter).await?);
+                let last = heard.entry(&letter.source).or_insert(letter.received_at);
+                *last = letter.received_at.max(*last);
             }
+            for (source, last) in heard {
+                tx.hear_of(source, last).await?;
+            }
+            Ok(ids)
         }
-        tx.end(outcome).await.map(|()| ids)
+        .await;
+        tx.end(outcome).await
     }
 
     /// Takes on deliveries that are due, for so long; nobody else takes them on meanwhile.
