@@ -3,10 +3,12 @@
 
 mod access;
 mod corrections;
+mod deliveries;
 mod deployments;
 mod docs;
 mod dora;
 mod error;
+mod events;
 mod export;
 mod extract;
 mod import;
@@ -28,8 +30,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderValue, StatusCode};
+use axum::extract::Request;
+use axum::http::{HeaderValue, Method, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::IntoResponse;
+use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -126,12 +131,14 @@ pub fn app(state: AppState) -> App {
 }
 
 fn routes(state: AppState) -> Router {
+    let origins = state.cors_origins.clone();
     let (api, mut description) = OpenApiRouter::with_openapi(openapi::base())
         .merge(deployments::router())
         .merge(incidents::router())
         .merge(corrections::router())
         .merge(journal::router())
         .merge(webhooks::router())
+        .merge(events::router())
         .merge(inbox::router())
         .merge(import::router())
         .merge(export::router())
@@ -141,7 +148,7 @@ fn routes(state: AppState) -> Router {
         .split_for_parts();
     openapi::finish(&mut description);
     let api = api.merge(openapi::router(description));
-    Router::new()
+    let routes = Router::new()
         .merge(pages::router())
         .merge(api.clone())
         .nest(resource::VERSIONED, api)
@@ -152,32 +159,32 @@ fn routes(state: AppState) -> Router {
         .layer(CatchPanicLayer::custom(|_| Problem::of_status(StatusCode::INTERNAL_SERVER_ERROR).into_response()))
         .layer(axum::middleware::from_fn_with_state(state.clone(), observe::observe))
         .layer(CompressionLayer::new())
-        .layer(cors(&state.cors_origins))
-        .with_state(state)
+        .with_state(state);
+    if origins.is_empty() { routes } else { across_origins(routes, &origins) }
 }
 
-/// Off unless origins are configured.
-fn cors(origins: &[HeaderValue]) -> tower::util::Either<CorsLayer, tower::layer::util::Identity> {
-    if origins.is_empty() {
-        return tower::util::Either::Right(tower::layer::util::Identity::new());
-    }
+/// `CorsLayer` answers every OPTIONS by itself; what no browser asks before a request is for the routes.
+fn across_origins(routes: Router, origins: &[HeaderValue]) -> Router {
+    let plain = routes.clone();
+    routes.layer(cors(origins)).layer(axum::middleware::from_fn(move |request: Request, next: Next| {
+        let plain = plain.clone();
+        async move {
+            let of_browser = request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+            if request.method() == Method::OPTIONS && !of_browser {
+                return plain.oneshot(request).await.into_response();
+            }
+            next.run(request).await
+        }
+    }))
+}
+
+fn cors(origins: &[HeaderValue]) -> CorsLayer {
     // a list may not hold the asterisk
     let any = origins.iter().any(|origin| origin == "*");
     let allowed = if any { AllowOrigin::any() } else { AllowOrigin::list(origins.iter().cloned()) };
-    tower::util::Either::Left(
-        CorsLayer::new()
-            .allow_origin(allowed)
-            .allow_methods([
-                axum::http::Method::GET,
-                axum::http::Method::POST,
-                axum::http::Method::PATCH,
-                axum::http::Method::DELETE,
-            ])
-            .allow_headers([
-                axum::http::header::AUTHORIZATION,
-                axum::http::header::CONTENT_TYPE,
-                observe::REQUEST_ID.clone(),
-            ])
-            .expose_headers([axum::http::header::LINK, axum::http::header::LOCATION, observe::REQUEST_ID.clone()]),
-    )
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, observe::REQUEST_ID.clone()])
+        .expose_headers([header::LINK, header::LOCATION, observe::REQUEST_ID.clone()])
 }

@@ -102,12 +102,12 @@ enum Work {
     One { command: Command, answer: oneshot::Sender<Result<Outcome, Error>> },
     /// Has a transaction of its own.
     Many { commands: Vec<Command>, mode: Mode, answer: oneshot::Sender<Result<Vec<Result<Effect, Refusal>>, Error>> },
-    /// Goes into the inbox, with others in one transaction.
-    Letter { letter: Box<Letter>, answer: LetterAnswer },
+    /// Go into the inbox in one transaction, a single one together with others.
+    Letters { letters: Vec<Letter>, answer: LetterAnswer },
 }
 
-/// The id that it has been given, or `None` where it had been delivered before.
-type LetterAnswer = oneshot::Sender<Result<Option<i64>, Error>>;
+/// The id that each has been given, or `None` where it had been delivered before.
+type LetterAnswer = oneshot::Sender<Result<Vec<Option<i64>>, Error>>;
 
 impl Job {
     /// Whether it is to be done: in time, and with somebody who waits for it.
@@ -115,7 +115,7 @@ impl Job {
         let is_closed = match &self.work {
             Work::One { answer, .. } => answer.is_closed(),
             Work::Many { answer, .. } => answer.is_closed(),
-            Work::Letter { answer, .. } => answer.is_closed(),
+            Work::Letters { answer, .. } => answer.is_closed(),
         };
         self.deadline > now && !is_closed && !self.taken.swap(true, Ordering::AcqRel)
     }
@@ -149,11 +149,11 @@ impl Ingest {
         }
     }
 
-    /// Puts a delivery into the inbox; it becomes facts later. `None`: it is there already. On disk when this
-    /// returns `Ok`.
-    pub async fn receive(&self, letter: Letter) -> Result<Option<i64>, Error> {
+    /// Puts deliveries into the inbox, all or none; they become facts later. The id of each, or `None` for one that
+    /// is there already. On disk when this returns `Ok`.
+    pub async fn receive(&self, letters: Vec<Letter>) -> Result<Vec<Option<i64>>, Error> {
         let deadline = tokio::time::Instant::now() + self.patience;
-        self.hand_in(deadline, |answer| Work::Letter { letter: Box::new(letter), answer }).await?
+        self.hand_in(deadline, |answer| Work::Letters { letters, answer }).await?
     }
 
     async fn accept(&self, command: Command) -> Result<Outcome, Error> {

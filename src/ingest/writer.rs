@@ -18,7 +18,7 @@ use crate::telemetry::instruments;
 const BATCH: usize = 256;
 /// Commands that may wait; more are held back at the door.
 const QUEUE: usize = 4096;
-/// What each command of a long batch may add to the time of a short one.
+/// What each command or delivery of a long batch may add to the time of a short one.
 const BULK_PATIENCE: Duration = Duration::from_millis(1);
 /// How often a batch is tried again when replicas meet.
 const TRIES: u32 = 10;
@@ -123,12 +123,13 @@ impl Writer {
                 Work::One { answer, .. } => self.answer(answer, Err(Error::Overloaded)),
                 Work::Many { commands, mode, answer } if in_time => many.push((commands, mode, answer)),
                 Work::Many { answer, .. } => drop(answer.send(Err(Error::Overloaded))),
-                Work::Letter { letter, answer } if in_time => letters.push((letter, answer)),
-                Work::Letter { answer, .. } => drop(answer.send(Err(Error::Overloaded))),
+                Work::Letters { letters: sent, answer } if in_time => letters.push((sent, answer)),
+                Work::Letters { answer, .. } => drop(answer.send(Err(Error::Overloaded))),
             }
         }
-        if !letters.is_empty() {
-            self.deliver(letters, now + self.patience).await;
+        let (long, short): (Vec<_>, Vec<_>) = letters.into_iter().partition(|(sent, _)| sent.len() > 1);
+        if !short.is_empty() {
+            self.deliver(short, now + self.patience).await;
         }
         if !ones.is_empty() {
             self.together(ones, now + self.patience).await;
@@ -140,12 +141,16 @@ impl Writer {
             // whoever has hung up will not read it
             drop(answer.send(done.map(|outcomes| outcomes.into_iter().map(effect).collect())));
         }
+        for (sent, answer) in long {
+            let patience = self.patience + BULK_PATIENCE * u32::try_from(sent.len()).unwrap_or(u32::MAX);
+            self.deliver(vec![(sent, answer)], Instant::now() + patience).await;
+        }
     }
 
     /// Deliveries into the inbox, in one transaction.
-    async fn deliver(&mut self, letters: Vec<(Box<Letter>, LetterAnswer)>, deadline: Instant) {
-        let batch: Vec<&Letter> = letters.iter().map(|(letter, _)| &**letter).collect();
-        let done = match within(deadline, self.receive(&batch)).await {
+    async fn deliver(&mut self, letters: Vec<(Vec<Letter>, LetterAnswer)>, deadline: Instant) {
+        let batch: Vec<&Letter> = letters.iter().flat_map(|(sent, _)| sent).collect();
+        let mut done = match within(deadline, self.receive(&batch)).await {
             Ok(ids) => {
                 self.health.works();
                 Ok(ids)
@@ -160,9 +165,10 @@ impl Writer {
                 Err(Error::Unavailable)
             }
         };
-        for (place, (_, answer)) in letters.into_iter().enumerate() {
+        for (sent, answer) in letters {
+            let own = done.as_mut().map(|ids| ids.drain(..sent.len()).collect()).map_err(|error| error.clone());
             // whoever has hung up will send it again
-            drop(answer.send(done.as_ref().map(|ids| ids.get(place).copied().flatten()).map_err(Error::clone)));
+            drop(answer.send(own));
         }
     }
 

@@ -124,7 +124,7 @@ impl Tx<'_> {
                       VALUES ($1, $2, $3, $4, $5, $6, $7, 'received', 0, $6) \
                       ON CONFLICT (source, delivery) DO NOTHING RETURNING id";
         let Letter { source, delivery, event, headers, body, received_at, actor } = letter;
-        let id = in_tx!(self, |connection| sqlx::query_scalar(insert)
+        in_tx!(self, |connection| sqlx::query_scalar(insert)
             .bind(source)
             .bind(delivery)
             .bind(event)
@@ -133,8 +133,8 @@ impl Tx<'_> {
             .bind(received_at)
             .bind(actor)
             .fetch_optional(connection)
-            .await)?;
-        Ok(id)
+            .await)
+        .map_err(Error::from)
     }
 
     /// Remembers when a source was last heard from.

@@ -214,24 +214,30 @@ fn place(change: &Happening) -> Option<(Name, Name)> {
     }
 }
 
-/// What a delivery would become, without recording anything.
+/// What deliveries would become, one after another, without recording anything.
 pub async fn try_out(
     ingest: &Ingest,
-    wanted: Result<Wanted, Ignored>,
+    mut wanted: Vec<Result<Wanted, Ignored>>,
     actor: &Name,
     received_at: Timestamp,
-) -> Result<Trial, Error> {
-    let wanted = match wanted {
-        Ok(wanted) => wanted,
-        Err(Ignored(reason)) => return Ok(Trial { became: Vec::new(), ignored: Some(reason) }),
-    };
-    let names: Vec<Value> = wanted.actions.iter().map(named).collect();
-    let commands: Vec<_> =
-        wanted.actions.into_iter().map(|action| Command { actor: actor.clone(), received_at, action }).collect();
+) -> Result<Vec<Trial>, Error> {
+    let (mut names, mut commands) = (Vec::with_capacity(wanted.len()), Vec::new());
+    for wanted in &mut wanted {
+        let actions = wanted.as_mut().map(|wanted| std::mem::take(&mut wanted.actions)).unwrap_or_default();
+        names.push(actions.iter().map(named).collect::<Vec<_>>());
+        commands.extend(actions.into_iter().map(|action| Command { actor: actor.clone(), received_at, action }));
+    }
     let outcomes = if commands.is_empty() { Vec::new() } else { ingest.many(commands, Mode::Try).await? };
-    let settled = told(0, names.into_iter().zip(outcomes).collect(), &wanted.changes);
-    let became = settled.became.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
-    Ok(Trial { became, ignored: None })
+    let mut outcomes = outcomes.into_iter();
+    let trial = |(wanted, names): (Result<Wanted, Ignored>, Vec<Value>)| match wanted {
+        Err(Ignored(reason)) => Trial { became: Vec::new(), ignored: Some(reason) },
+        Ok(wanted) => {
+            let settled = told(0, names.into_iter().zip(&mut outcomes).collect(), &wanted.changes);
+            let became = settled.became.and_then(|json| serde_json::from_str(&json).ok()).unwrap_or_default();
+            Trial { became, ignored: None }
+        }
+    };
+    Ok(wanted.into_iter().zip(names).map(trial).collect())
 }
 
 fn named(action: &Action) -> Value {
