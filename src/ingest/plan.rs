@@ -199,8 +199,8 @@ impl Working {
         let mut after = incident::apply(before.as_ref(), &id, action, linked.as_ref(), context)?;
         if before.as_ref() != Some(&after) {
             self.count(metrics::incidents::observe(&mut after, linked.as_ref()), context.now);
-            if let incident::Change::Sighted(sighting) = &action.change
-                && let Some(mut overtaken) = incident::overtaken(&after, sighting)
+            if matches!(action.change, incident::Change::Sighted(_))
+                && let Some(mut overtaken) = incident::overtaken(&after)
             {
                 self.count(metrics::incidents::observe(&mut overtaken, linked.as_ref()), context.now);
                 after.counted = overtaken.counted;

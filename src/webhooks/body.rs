@@ -54,7 +54,7 @@ impl<'a> Body<'a> {
         self.0.as_bool()
     }
 
-    /// A time in any of the ways in which they are written; see [`times`].
+    /// A time in any of the ways in which they are written; `times` lists them.
     pub fn time(self) -> Option<Timestamp> {
         times::read(self.0)
     }

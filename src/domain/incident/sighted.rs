@@ -239,20 +239,23 @@ pub fn sight(fact: &mut Incident, sighting: &Sighting, context: &Context<'_>) ->
     .apply(fact)
 }
 
-/// The fact as this message alone would have it, where that is not how it is: a recovery that was overtaken before
-/// it arrived happened all the same, and is counted; so is the beginning of what turned out to be none.
-pub fn overtaken(fact: &Incident, sighting: &Sighting) -> Option<Incident> {
-    let (restored_at, finished_at) = match sighting.state? {
-        State::Restored(at) => (Some(at), None),
-        State::Finished(at) => (Some(at), Some(at)),
-        State::Open | State::Void => (None, None),
-    };
-    let is_told =
-        (restored_at.is_none() || fact.restored_at.is_some()) && (finished_at.is_none() || fact.finished_at.is_some());
-    if is_told && fact.is_live() {
+/// The fact as it was before what is said now, where that is not how it is: a recovery that was overtaken, before or
+/// after it arrived, happened all the same, and is counted; so is the beginning of what turned out to be none.
+/// Made from all that was said, so that the order in which it was does not matter.
+pub fn overtaken(fact: &Incident) -> Option<Incident> {
+    let (mut restored_at, mut finished_at) = (fact.restored_at, fact.finished_at);
+    for said in fact.seen.as_ref()?.steps.iter() {
+        match said.value {
+            State::Restored(at) => restored_at = restored_at.or(Some(at.max(fact.started_at))),
+            State::Finished(at) => {
+                restored_at = restored_at.or(Some(at.max(fact.started_at)));
+                finished_at = finished_at.or(Some(at.max(fact.started_at)));
+            }
+            State::Open | State::Void => {}
+        }
+    }
+    if (restored_at, finished_at) == (fact.restored_at, fact.finished_at) && fact.is_live() {
         return None;
     }
-    let restored_at = fact.restored_at.or(restored_at.map(|at| at.max(fact.started_at)));
-    let finished_at = fact.finished_at.or(finished_at.map(|at| at.max(fact.started_at)));
     Some(Incident { restored_at, finished_at, deleted_at: None, ..fact.clone() })
 }

@@ -45,7 +45,7 @@ fn see_incident(before: Option<&Incident>, sighting: &incident::Sighting) -> Inc
     };
     let mut after = in_context(|context| incident::apply(before, &id, &command, None, context)).unwrap();
     crate::metrics::incidents::observe(&mut after, None);
-    if let Some(mut overtaken) = incident::overtaken(&after, sighting) {
+    if let Some(mut overtaken) = incident::overtaken(&after) {
         crate::metrics::incidents::observe(&mut overtaken, None);
         after.counted = overtaken.counted;
     }
