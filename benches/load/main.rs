@@ -1,10 +1,11 @@
 //! The load generator behind `scripts/bench`: starts servers, drives them over 127.0.0.1, prints tables.
-//! Durable requests per second, latency, CPU and memory, against a baseline measured in the same run; and
-//! what a start and what answers with a million stored facts take. It judges nothing but correctness: every answer must be
+//! Durable requests per second, latency, CPU and memory, against a baseline measured in the same run; signed
+//! deliveries and how soon they are facts; and what a start and what answers with a million stored facts take. It judges nothing but correctness: every answer must be
 //! 2xx, and afterwards the store must hold exactly what was answered.
 
 mod answers;
 mod client;
+mod deliveries;
 mod machine;
 mod report;
 mod server;
@@ -129,6 +130,8 @@ async fn run(mut options: Options) -> anyhow::Result<()> {
         };
         let cells = throughput::measure_all(&options, &databases, folder.path()).await?;
         println!("{}", report::throughput(&databases, &options, &cells));
+        let cells = deliveries::measure(&options, &databases, folder.path()).await?;
+        println!("{}", report::deliveries(&options, &cells));
     }
     if options.facts > 0 {
         let measured = startup::measure(&options, folder.path()).await?;

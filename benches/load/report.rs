@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::Options;
 use crate::answers;
+use crate::deliveries;
 use crate::machine::file_system;
 use crate::startup;
 use crate::store::Databases;
@@ -50,6 +51,30 @@ pub fn throughput(databases: &Databases, options: &Options, cells: &[Cell]) -> S
                 both(|cell| cell.resident_mb, 1),
             );
         }
+    }
+    text
+}
+
+pub fn deliveries(options: &Options, cells: &[deliveries::Cell]) -> String {
+    let mut text = format!(
+        "Signed deliveries of 9 kB to `/webhooks/github`, one run of {} s each, while those before become facts.\n\n\
+         | connections | per second | p50 ms | p99 ms | slowest ms | CPU us/request | facts | last one later by s |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        options.seconds,
+    );
+    for cell in cells {
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} | {:.2} | {:.2} | {:.2} | {:.0} | {} | {:.1} |",
+            cell.connections,
+            cell.per_second,
+            cell.p50_ms,
+            cell.p99_ms,
+            cell.slowest_ms,
+            cell.cpu_micros,
+            cell.answered,
+            cell.behind_seconds,
+        );
     }
     text
 }

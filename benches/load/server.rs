@@ -48,6 +48,7 @@ impl Server {
             "storage": storage,
             "auth": { "tokens": [{ "name": "load", "token": TOKEN }] },
             "teams": teams(projects),
+            "webhooks": { "sources": [{ "vendor": "github", "secrets": [TOKEN] }] },
         });
         let file = tempfile::NamedTempFile::new_in(folder)?;
         serde_json::to_writer(&file, &config)?;

@@ -26,9 +26,18 @@ impl Deployments {
     }
 
     fn project(&self, number: u64) -> u64 {
-        // neighbours are of different projects, and of no regular order
-        (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % self.projects
+        project(number, self.projects)
     }
+}
+
+/// Neighbours are of different projects, and of no regular order.
+pub fn project(number: u64, projects: u64) -> u64 {
+    (number.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) % projects
+}
+
+/// A different one for each number.
+pub fn commit(number: u64) -> String {
+    format!("{:040x}", u128::from(number).wrapping_mul(0xD6E8_FEB8_6659_FD93_CA5A_8268_9512_1157))
 }
 
 /// `POST /deployments`
@@ -49,9 +58,9 @@ impl Work for Start {
         );
         let _ = write!(
             body,
-            r#""username":"dev-{}","commit_sha":"{:040x}","version":"1.{}.0"}}"#,
+            r#""username":"dev-{}","commit_sha":"{}","version":"1.{}.0"}}"#,
             number % 200,
-            u128::from(number).wrapping_mul(0xD6E8_FEB8_6659_FD93_CA5A_8268_9512_1157),
+            commit(number),
             number % 1000,
         );
         write_post(request, format_args!("/deployments"), &body);
