@@ -68,8 +68,8 @@ CREATE INDEX changes_merged ON changes (place, merge_sha) WHERE merge_sha IS NOT
 CREATE INDEX changes_head ON changes (place, head_sha) WHERE head_sha IS NOT NULL;
 
 -- Deployments that tools have told of, whose first commit may still be found, or found in a better way.
-CREATE INDEX deployments_first_commit_open ON deployments (deployed_at)
+CREATE INDEX deployments_first_commit_open ON deployments (created_at)
     WHERE seen IS NOT NULL AND (first_commit_at IS NULL OR first_commit_from IN ('head_commit', 'pull_request'));
 
 -- Incidents that tools have told of and that no deployment is known to have caused.
-CREATE INDEX incidents_unlinked ON incidents (started_at) WHERE seen IS NOT NULL AND deployment_id IS NULL;
+CREATE INDEX incidents_unlinked ON incidents (created_at) WHERE seen IS NOT NULL AND deployment_id IS NULL;

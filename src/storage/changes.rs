@@ -20,7 +20,7 @@ static OPEN: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {} FROM {TABLE} WHERE seen IS NOT NULL \
          AND (first_commit_at IS NULL OR first_commit_from IN ('head_commit', 'pull_request')) \
-         AND deployed_at >= $1 AND deleted_at IS NULL ORDER BY deployed_at DESC LIMIT $2",
+         AND deployed_at IS NOT NULL AND created_at >= $1 AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $2",
         names(COLUMNS)
     )
 });

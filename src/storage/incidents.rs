@@ -163,8 +163,8 @@ fn gathered(rows: Vec<(Name, Name, Name)>) -> LinkedIds {
 
 static UNLINKED: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT {} FROM {TABLE} WHERE seen IS NOT NULL AND deployment_id IS NULL AND started_at >= $1 \
-         AND deleted_at IS NULL ORDER BY started_at DESC LIMIT $2",
+        "SELECT {} FROM {TABLE} WHERE seen IS NOT NULL AND deployment_id IS NULL AND created_at >= $1 \
+         AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $2",
         names(COLUMNS)
     )
 });
