@@ -88,6 +88,9 @@ fn recount(deployments: &[Deployment], incidents: &[Incident]) -> Counts {
         assert_eq!(d.incident_count, i64::try_from(linked.clone().count()).unwrap());
         let Some(deployed_at) = d.deployed_at else { continue };
         add(Metric::DeploymentFrequency, &d.project_id, 0);
+        if d.unplanned == Some(true) {
+            add(Metric::DeploymentUnplanned, &d.project_id, 0);
+        }
         if let Some(start) = d.deploy_start_at {
             add(Metric::DeploymentDuration, &d.project_id, deployed_at.micros() - start.micros());
         }

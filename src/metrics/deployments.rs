@@ -13,6 +13,7 @@ pub fn observe(fact: &mut Deployment) -> Vec<Observation> {
         (Metric::DeploymentDuration, fact.duration_micros()),
         (Metric::LeadTimeForChanges, fact.lead_time_micros()),
         (Metric::ChangeFailureCount, fact.failed_in_use().then_some(0)),
+        (Metric::DeploymentUnplanned, fact.deployed_at.filter(|_| fact.unplanned == Some(true)).map(|_| 0)),
     ];
     let labels = labels(fact);
     due.into_iter()

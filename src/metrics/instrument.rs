@@ -16,6 +16,7 @@ pub enum Metric {
     IncidentRestored = 8,
     TimeToRestore = 9,
     IncidentFinished = 10,
+    DeploymentUnplanned = 11,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub struct Instrument {
 
 const COMMITS_TO_MONTHS: Kind = Kind::Histogram(Bounds { first: 60, count: 19 });
 
-pub static CATALOGUE: [Instrument; 11] = [
+pub static CATALOGUE: [Instrument; 12] = [
     Instrument {
         metric: Metric::DeploymentStarted,
         name: "deployment_started",
@@ -148,6 +149,14 @@ pub static CATALOGUE: [Instrument; 11] = [
         kind: Kind::Counter,
         unit: "{incident}",
         help: "Incidents finished.",
+        value: "1",
+    },
+    Instrument {
+        metric: Metric::DeploymentUnplanned,
+        name: "deployment_unplanned",
+        kind: Kind::Counter,
+        unit: "{deployment}",
+        help: "Deployments that reached users unplanned: hotfixes, roll-backs, roll-forwards (rework).",
         value: "1",
     },
 ];

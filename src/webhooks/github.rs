@@ -74,8 +74,16 @@ fn sighting(body: Body<'_>, at: Timestamp) -> deployment::Sighting {
         commit_sha: deployment.at("/sha").name(),
         repository: repository(body).and_then(|full_name| id("github", &[full_name.as_str()])),
         username: deployment.at("/creator/login").name(),
+        unplanned: is_unplanned(deployment),
         ..deployment::Sighting::new(at)
     }
+}
+
+/// What GitHub has no field for: by the `task`, which is anybody's own word, or by a `payload` that says so.
+fn is_unplanned(deployment: Body<'_>) -> bool {
+    let task = deployment.at("/task").text().unwrap_or_default().replace(['-', '_', ' '], "").to_ascii_lowercase();
+    let names_it = matches!(task.as_str(), "hotfix" | "rollback" | "rollforward");
+    names_it || deployment.at("/payload/unplanned").flag() == Some(true)
 }
 
 fn deployment_status(event: &Event<'_>) -> Reading {

@@ -6,6 +6,7 @@ use sqlx::{AssertSqlSafe, PgPool, SqlitePool};
 const DEFINITIONS: &[(&str, &str)] = &[
     ("deployment_started", "SELECT COUNT(*), 0 FROM deployments"),
     ("deployment_frequency", "SELECT COUNT(*), 0 FROM deployments WHERE deployed_at IS NOT NULL"),
+    ("deployment_unplanned", "SELECT COUNT(*), 0 FROM deployments WHERE deployed_at IS NOT NULL AND unplanned"),
     ("deployment_failed", "SELECT COUNT(*), 0 FROM deployments WHERE failed_at IS NOT NULL"),
     (
         "deployment_duration",

@@ -42,6 +42,9 @@ pub struct Sighting {
     /// Why it failed or was rolled back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Prose>,
+    /// A hotfix, a roll-back or a roll-forward.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub unplanned: bool,
 }
 
 /// How it went, and when that was.
@@ -77,6 +80,8 @@ pub struct Seen {
     url: Option<Said<Prose>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Said<Prose>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unplanned: bool,
 }
 
 /// What follows from what was said.
@@ -92,6 +97,7 @@ struct Told {
     username: Option<Name>,
     url: Option<Prose>,
     reason: Option<Prose>,
+    unplanned: bool,
 }
 
 impl Sighting {
@@ -109,6 +115,7 @@ impl Sighting {
             username: None,
             url: None,
             reason: None,
+            unplanned: false,
         }
     }
 }
@@ -128,6 +135,8 @@ impl Seen {
         hear(&mut self.username, at, sighting.username.clone());
         hear(&mut self.url, at, sighting.url.clone());
         hear(&mut self.reason, at, sighting.reason.clone());
+        // no tool says that it was planned after all
+        self.unplanned |= sighting.unplanned;
     }
 
     /// Where its commit is.
@@ -145,6 +154,7 @@ impl Seen {
             version: value(self.version.as_ref()),
             username: value(self.username.as_ref()),
             url: value(self.url.as_ref()),
+            unplanned: self.unplanned,
             ..Told::default()
         };
         for Said { value, .. } in self.steps.iter() {
@@ -216,7 +226,7 @@ pub fn sight(fact: &mut Deployment, sighting: &Sighting) -> Result<(), Refusal> 
         commit_sha: edit(was.commit_sha.as_ref(), is.commit_sha.as_ref()),
         version: edit(was.version.as_ref(), is.version.as_ref()),
         url: edit(was.url.as_ref(), is.url.as_ref()),
-        unplanned: Edit::Keep,
+        unplanned: if was.unplanned == is.unplanned { Edit::Keep } else { Edit::Set(true) },
     }
     .apply(fact)
 }
@@ -229,7 +239,7 @@ pub fn overtaken(fact: &Deployment, sighting: &Sighting) -> Option<Deployment> {
         Outcome::Failed(at) if fact.failed_at.is_none() => (Status::Failed, None, Some(at)),
         _ => return None,
     };
-    // how long it took is not told again when the start becomes known by something else
+    // how long it took and what it was for is not told again when that becomes known by something else
     Some(Deployment {
         status,
         deployed_at,
@@ -237,6 +247,7 @@ pub fn overtaken(fact: &Deployment, sighting: &Sighting) -> Option<Deployment> {
         rolled_back_at: None,
         deploy_start_at: None,
         first_commit_at: None,
+        unplanned: None,
         ..fact.clone()
     })
 }

@@ -54,8 +54,8 @@ fn see_incident(before: Option<&Incident>, sighting: &incident::Sighting) -> Inc
 
 prop_compose! {
     fn deployment_sighting()(said in 1..20_i64, kind in 0..4_u8, when in 1..20_i64,
-        start in prop::option::of(1..20_i64), environment in prop::option::of(0..2_u8), sha in prop::option::of(0..2_u8))
-        -> deployment::Sighting {
+        start in prop::option::of(1..20_i64), environment in prop::option::of(0..2_u8), sha in prop::option::of(0..2_u8),
+        unplanned in prop::bool::weighted(0.2)) -> deployment::Sighting {
         deployment::Sighting {
             outcome: match kind {
                 0 => None,
@@ -66,6 +66,7 @@ prop_compose! {
             deploy_start_at: start.map(at),
             environment: environment.map(|e| name(["production", "staging"][usize::from(e)])),
             commit_sha: sha.map(|sha| name(["a", "b"][usize::from(sha)])),
+            unplanned,
             ..deployment::Sighting::new(at(said))
         }
     }
@@ -103,7 +104,7 @@ proptest! {
         // what a failure overtook has its durations counted only when it came first
         let (mut a, mut b) = (straight.clone(), crooked);
         for metric in [crate::metrics::Metric::DeploymentDuration, crate::metrics::Metric::LeadTimeForChanges,
-            crate::metrics::Metric::ChangeFailureCount] {
+            crate::metrics::Metric::ChangeFailureCount, crate::metrics::Metric::DeploymentUnplanned] {
             a.counted.set(metric.bit());
             b.counted.set(metric.bit());
         }
