@@ -13,4 +13,5 @@ mod pictures;
 mod process;
 mod prometheus;
 mod recount;
+mod story;
 mod truth;
