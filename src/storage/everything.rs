@@ -48,7 +48,7 @@ struct Source {
 
 static DEPLOYMENTS: LazyLock<Source> = LazyLock::new(|| {
     Source::new(
-        "deployments",
+        "deployments WHERE true",
         &[
             "project_id",
             "team_id",
@@ -64,7 +64,7 @@ static DEPLOYMENTS: LazyLock<Source> = LazyLock::new(|| {
 });
 static INCIDENTS: LazyLock<Source> = LazyLock::new(|| {
     Source::new(
-        "incidents",
+        "incidents WHERE deleted_at IS NULL",
         &[
             "project_id",
             "team_id",
@@ -79,21 +79,23 @@ static INCIDENTS: LazyLock<Source> = LazyLock::new(|| {
 });
 
 impl Source {
-    fn new(table: &str, fields: &[&str]) -> Self {
+    /// `facts`: a table and which rows of it.
+    fn new(facts: &str, fields: &[&str]) -> Self {
         let fields: Vec<_> = fields.iter().map(|field| format!("COALESCE(CAST({field} AS TEXT), '')")).collect();
         let line = fields.join(&format!(" || '{FIELD}' || "));
         Self {
-            rows: format!("SELECT {line} FROM {table}"),
+            rows: format!("SELECT {line} FROM {facts}"),
             blocks: format!(
                 "SELECT MAX(place), group_concat(line, '{LINE}') FROM (SELECT rowid AS place, {line} AS line \
-                 FROM {table} WHERE rowid > $1 ORDER BY rowid LIMIT {BLOCK})"
+                 FROM {facts} AND rowid > $1 ORDER BY rowid LIMIT {BLOCK})"
             ),
         }
     }
 }
 
 impl Snapshot {
-    /// Hands over all deployments in no order, until it is told to stop by an error.
+    /// Hands over all deployments in no order, until it is told to stop by an error. Of a deleted one nothing is known
+    /// but whether it has incidents.
     pub async fn all_deployments<E: From<Error>>(
         &mut self,
         mut take: impl FnMut(AnyDeployment<'_>) -> Result<(), E> + Send,
@@ -116,7 +118,7 @@ impl Snapshot {
         .await
     }
 
-    /// As [`Self::all_deployments`].
+    /// As [`Self::all_deployments`], without those that are deleted: no deployment has them any more.
     pub async fn all_incidents<E: From<Error>>(
         &mut self,
         mut take: impl FnMut(AnyIncident<'_>) -> Result<(), E> + Send,

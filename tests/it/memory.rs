@@ -21,6 +21,7 @@ on_each_engine!(
     answers_from_memory_are_those_of_the_store,
     what_is_stored_already_is_loaded,
     too_many_facts_are_left_to_the_store,
+    what_is_deleted_is_not_loaded,
 );
 
 const ENOUGH: usize = 1 << 30;
@@ -201,6 +202,18 @@ async fn too_many_facts_are_left_to_the_store(engine: Engine) {
         assert_eq!(memory, stored);
         assert!(stored[0].contains("deployments: 1"));
     }
+}
+
+async fn what_is_deleted_is_not_loaded(engine: Engine) {
+    let app = engine.app().await;
+    for id in ["1", "2"] {
+        let body = json!({"id": id, "project_id": "shop", "started_at": "2026-06-02T10:00:00Z"});
+        app.post("/incidents", body).await.expect(201);
+    }
+    let gone = app.request(Method::DELETE, "/incidents/1").send().await.unwrap();
+    assert_eq!(gone.status(), 204);
+    let (memory, stored) = both(&kept(&app.store).await, &app.store).await;
+    assert_eq!(memory, stored);
 }
 
 /// Two replicas, each of which has seen a project: making series is done by one at a time.
