@@ -1,6 +1,7 @@
 //! One fact, seen by one metric.
 
 use super::Metric;
+use crate::domain::deployment::FirstCommitFrom;
 use crate::domain::{Deployment, Incident, Name, Prose, Timestamp};
 use crate::dora::facts::{self, Linked, Recovery};
 
@@ -36,6 +37,8 @@ pub struct Line {
     pub detail: String,
     /// What it adds to a duration, in microseconds.
     pub value: Option<i64>,
+    /// Of a deployment: how its first commit was found, when nobody sent it.
+    pub first_commit_from: Option<FirstCommitFrom>,
     /// The incidents of a deployment, the deployment of an incident; of the same project.
     pub related: Vec<Name>,
     /// Of the pipeline or the incident, as its sender gave it.
@@ -93,6 +96,7 @@ pub fn deployment(metric: Metric, fact: &Deployment, linked: &[(Name, Linked)], 
         reason,
         detail,
         value,
+        first_commit_from: fact.first_commit_from,
         related: linked.iter().map(|(id, _)| id.clone()).collect(),
         url: fact.url.clone(),
     })
@@ -116,7 +120,7 @@ fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &
         Metric::LeadTimeForChanges => match (fact.first_commit_at, fact.lead_time_micros()) {
             (Some(first_commit), value) => Verdict {
                 value,
-                ..counted(&["n"], "deployed", format!("first commit at {first_commit}, {}", reached()))
+                ..counted(&["n"], "deployed", format!("first commit at {first_commit}{}, {}", found(fact), reached()))
             },
             (None, _) => left_out("no_first_commit", "the time of its first commit is not known"),
         },
@@ -145,6 +149,17 @@ fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &
         Metric::TimeToRestore | Metric::TimeToDetect | Metric::Incidents => {
             left_out("not_an_incident", "this number is made of incidents")
         }
+    }
+}
+
+/// Where the time of its first commit is from.
+fn found(fact: &Deployment) -> &'static str {
+    match fact.first_commit_from {
+        None => "",
+        Some(FirstCommitFrom::HeadCommit) => " (of the commit that was deployed, for want of better)",
+        Some(FirstCommitFrom::PullRequest) => " (of the pull request that was merged)",
+        Some(FirstCommitFrom::Pushes) => " (of the pushes since the deployment before)",
+        Some(FirstCommitFrom::Api) => " (as the repository compares it with the deployment before)",
     }
 }
 
@@ -210,6 +225,7 @@ pub fn incident(metric: Metric, fact: &Incident, scope: &Scope) -> Option<Line> 
         reason,
         detail,
         value,
+        first_commit_from: None,
         related: fact.deployment_id.iter().cloned().collect(),
         url: fact.url.clone(),
     })
