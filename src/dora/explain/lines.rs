@@ -61,6 +61,9 @@ impl Scope {
     }
 }
 
+/// Of what was only heard of when it was over.
+const UNKNOWN_START: &str = "start_not_known";
+
 /// How a metric sees a fact.
 struct Verdict {
     counts_as: Vec<&'static str>,
@@ -137,9 +140,14 @@ fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &
             match Recovery::of(deployed_at, fact.rolled_back_at, incidents) {
                 None => left_out("did_not_fail", "no incident is linked, and it was not rolled back"),
                 Some(Recovery::Open) => counted(&["open"], "not_recovered", "not rolled back, and an incident is open"),
+                Some(Recovery::AfterUnknown) => {
+                    let how = failure(fact, linked).map(|(_, detail)| detail).unwrap_or_default();
+                    left_out(UNKNOWN_START, format!("{how}; it has recovered, but when it failed is not known yet"))
+                }
                 Some(Recovery::After(micros)) => {
                     let how = failure(fact, linked).map(|(_, detail)| detail).unwrap_or_default();
-                    let failed_at = linked.iter().map(|(_, incident)| incident.started_at).min().unwrap_or(deployed_at);
+                    let failed_at =
+                        linked.iter().filter_map(|(_, incident)| incident.started_at()).min().unwrap_or(deployed_at);
                     let recovered_at = Timestamp::from_micros(failed_at.micros() + micros).unwrap_or(failed_at);
                     let detail = format!("{how}; failed at {failed_at}, recovered at {recovered_at}");
                     Verdict { value: Some(micros), ..counted(&["n"], "recovered", detail) }
@@ -192,7 +200,10 @@ pub fn incident(metric: Metric, fact: &Incident, scope: &Scope) -> Option<Line> 
     }
     let verdict = scope.other_environment(&fact.environment).unwrap_or_else(|| match metric {
         Metric::TimeToRestore => match (fact.restored_at, fact.time_to_restore_micros()) {
-            (Some(at), value) => Verdict { value, ..counted(&["n"], "restored", format!("restored at {at}")) },
+            (Some(at), value @ Some(_)) => {
+                Verdict { value, ..counted(&["n"], "restored", format!("restored at {at}")) }
+            }
+            (Some(at), None) => left_out(UNKNOWN_START, format!("restored at {at}; its beginning is not known yet")),
             (None, _) => left_out("not_restored", "not restored yet"),
         },
         Metric::TimeToDetect => detected(fact),
@@ -241,6 +252,9 @@ fn detected(fact: &Incident) -> Verdict {
             format!("its deployment {deployment} has not reached users, or was deleted"),
         );
     };
+    if !fact.has_known_start() {
+        return left_out(UNKNOWN_START, "its beginning is not known yet");
+    }
     let reached = format!("its deployment {deployment} reached users at {deployed_at}");
     match facts::Incident::from(fact).time_to_detect() {
         Some(micros) => Verdict { value: Some(micros), ..counted(&["n"], "linked", reached) },
