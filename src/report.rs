@@ -202,12 +202,13 @@ fn deployment(row: &DeploymentRow<'_>, linked: &LinkedIncidents) -> Option<Deplo
 }
 
 fn seen(incident: &LinkedIncident) -> Linked {
-    Linked { started_at: incident.started_at, restored_at: incident.restored_at }
+    Linked::new(incident.known_start, incident.restored_at)
 }
 
 fn incident(row: &IncidentRow<'_>) -> Incident {
     Incident {
         started_at: row.started_at,
+        has_known_start: !row.start_is_guessed,
         restored_at: row.restored_at,
         finished_at: row.finished_at,
         deployed_at: row.deployment_deployed_at,

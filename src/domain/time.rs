@@ -27,6 +27,8 @@ pub const CLOCK_SKEW_MICROS: i64 = 5 * 60 * SECOND;
 impl Timestamp {
     /// 1970-01-01T00:00:00Z
     pub const EPOCH: Self = Self(0);
+    /// The last moment there is.
+    pub const LAST: Self = Self(LAST);
 
     /// `None` outside 1970..=9999.
     pub fn from_micros(micros: i64) -> Option<Self> {

@@ -28,6 +28,8 @@ pub enum Recovery {
     Open,
     /// After so many microseconds.
     After(i64),
+    /// It recovered, and nobody knows when it had failed.
+    AfterUnknown,
 }
 
 /// A deployment by itself, without the incidents linked to it.
@@ -43,13 +45,19 @@ pub struct Bare {
 /// An incident as the deployment it is linked to sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Linked {
-    pub started_at: Timestamp,
-    pub restored_at: Option<Timestamp>,
+    started_at: Known,
+    restored_at: Known,
 }
+
+/// An instant, or that it is not known, in eight bytes: no [`Timestamp`] is negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known(i64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Incident {
     pub started_at: Timestamp,
+    /// Else it is only when it was first heard of: durations from it would be invented.
+    pub has_known_start: bool,
     pub restored_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     /// Of the linked deployment, if that has reached users.
@@ -67,21 +75,50 @@ impl Recovery {
         rolled_back_at: Option<Timestamp>,
         linked: impl IntoIterator<Item = Linked>,
     ) -> Option<Self> {
-        let mut failed_at: Option<Timestamp> = None;
-        // `None`: one of them is not restored
-        let mut all_restored_at = Some(Timestamp::EPOCH);
-        for incident in linked {
-            failed_at = Some(failed_at.map_or(incident.started_at, |first| first.min(incident.started_at)));
-            all_restored_at = all_restored_at.zip(incident.restored_at).map(|(last, restored)| last.max(restored));
-        }
-        let Some(failed_at) = failed_at else {
+        let mut linked = linked.into_iter().peekable();
+        if linked.peek().is_none() {
             return Some(Self::After(rolled_back_at?.micros_since(deployed_at).max(0)));
-        };
+        }
+        // `None`: nobody knows when one of them began, or one is not restored
+        let (mut failed_at, mut all_restored_at) = (Some(Timestamp::LAST), Some(Timestamp::EPOCH));
+        for incident in linked {
+            failed_at = failed_at.zip(incident.started_at()).map(|(first, started)| first.min(started));
+            all_restored_at = all_restored_at.zip(incident.restored_at()).map(|(last, restored)| last.max(restored));
+        }
         let recovered_at = match (rolled_back_at, all_restored_at) {
             (Some(rolled_back), Some(restored)) => Some(rolled_back.min(restored)),
             (either, or) => either.or(or),
         };
-        Some(recovered_at.map_or(Self::Open, |at| Self::After(at.micros_since(failed_at).max(0))))
+        Some(match (recovered_at, failed_at) {
+            (None, _) => Self::Open,
+            (Some(_), None) => Self::AfterUnknown,
+            (Some(at), Some(failed_at)) => Self::After(at.micros_since(failed_at).max(0)),
+        })
+    }
+}
+
+impl Known {
+    fn new(at: Option<Timestamp>) -> Self {
+        Self(at.map_or(-1, Timestamp::micros))
+    }
+
+    fn get(self) -> Option<Timestamp> {
+        Timestamp::from_micros(self.0)
+    }
+}
+
+impl Linked {
+    /// `started_at`: where it is known.
+    pub fn new(started_at: Option<Timestamp>, restored_at: Option<Timestamp>) -> Self {
+        Self { started_at: Known::new(started_at), restored_at: Known::new(restored_at) }
+    }
+
+    pub fn started_at(self) -> Option<Timestamp> {
+        self.started_at.get()
+    }
+
+    pub fn restored_at(self) -> Option<Timestamp> {
+        self.restored_at.get()
     }
 }
 
@@ -124,9 +161,25 @@ impl Deployment {
 }
 
 impl Incident {
+    /// When it began, where that is known.
+    pub fn known_start(&self) -> Option<Timestamp> {
+        Some(self.started_at).filter(|_| self.has_known_start)
+    }
+
     /// Microseconds; `None` without a deployment that reached users, or when it began before that.
     pub fn time_to_detect(&self) -> Option<i64> {
-        Some(self.started_at.micros_since(self.deployed_at?)).filter(|micros| *micros >= 0)
+        Some(self.known_start()?.micros_since(self.deployed_at?)).filter(|micros| *micros >= 0)
+    }
+
+    /// Microseconds; `None` before it is restored.
+    pub fn time_to_restore(&self) -> Option<i64> {
+        Some(self.restored_at?.micros_since(self.known_start()?))
+    }
+}
+
+impl From<Incident> for Linked {
+    fn from(fact: Incident) -> Self {
+        Self::new(fact.known_start(), fact.restored_at)
     }
 }
 
@@ -134,6 +187,7 @@ impl From<&domain::Incident> for Incident {
     fn from(fact: &domain::Incident) -> Self {
         Self {
             started_at: fact.started_at,
+            has_known_start: fact.has_known_start(),
             restored_at: fact.restored_at,
             finished_at: fact.finished_at,
             deployed_at: fact.deployment_deployed_at,
@@ -143,6 +197,6 @@ impl From<&domain::Incident> for Incident {
 
 impl From<&domain::Incident> for Linked {
     fn from(fact: &domain::Incident) -> Self {
-        Self { started_at: fact.started_at, restored_at: fact.restored_at }
+        Incident::from(fact).into()
     }
 }

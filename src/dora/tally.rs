@@ -141,6 +141,7 @@ impl<'a, G: Ord> Tally<'a, G> {
                 part.failed_in_use += 1;
                 part.recoveries_open += 1;
             }
+            Some(Recovery::AfterUnknown) => part.failed_in_use += 1,
             Some(Recovery::After(micros)) => {
                 part.failed_in_use += 1;
                 part.recoveries.own.push(micros);
@@ -165,7 +166,7 @@ impl<'a, G: Ord> Tally<'a, G> {
         if let Some(started) = started {
             let part = &mut parts[started];
             part.incidents.started += 1;
-            part.times_to_restore.own.extend(fact.restored_at.map(|restored| restored.micros_since(fact.started_at)));
+            part.times_to_restore.own.extend(fact.time_to_restore());
             part.times_to_detect.own.extend(fact.time_to_detect());
         }
         if let Some(restored) = restored {

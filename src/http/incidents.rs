@@ -50,9 +50,11 @@ pub struct View {
     restored_at: Option<Timestamp>,
     #[schema(value_type = Option<String>, format = DateTime)]
     finished_at: Option<Timestamp>,
-    /// `started_at` - the linked deployment's `deployed_at`; `null` when it began before that.
+    /// `started_at` - the linked deployment's `deployed_at`; `null` without a deployment that reached users, when it
+    /// began before that, and while nobody has told when it began.
     time_to_detect_seconds: Option<f64>,
-    /// `restored_at - started_at`
+    /// `restored_at - started_at`; `null` while it is not restored, and while nobody has told when it began: of an
+    /// incident that a tool first tells of when it is over, `started_at` is when it was first heard of.
     time_to_restore_seconds: Option<f64>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,

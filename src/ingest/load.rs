@@ -34,10 +34,10 @@ async fn load_neighbours<'a>(
     commands: impl Iterator<Item = &'a Command> + Clone,
     working: &mut Working,
 ) -> Result<(), Error> {
-    let corrected: HashSet<&Name> = commands.clone().filter_map(corrected_incident).collect();
+    let changed: HashSet<&Name> = commands.clone().filter_map(changed_incident).collect();
     let linked: BTreeSet<_> = working
         .incidents()
-        .filter(|incident| corrected.contains(&incident.id))
+        .filter(|incident| changed.contains(&incident.id))
         .filter_map(|incident| incident.deployment_id.clone().map(|id| (id, incident.project_id.clone())))
         .collect();
     let keys: Vec<_> = linked.iter().map(|(id, project)| Key { id: Some(id), project_id: Some(project) }).collect();
@@ -71,11 +71,14 @@ fn corrected_deployment(command: &Command) -> Option<&Name> {
     }
 }
 
-fn corrected_incident(command: &Command) -> Option<&Name> {
-    use incident::Change::{Corrected, Deleted, Imported, Undeleted};
+/// One that may stop being its deployment's, or whose beginning may become known: then its detection is measured.
+fn changed_incident(command: &Command) -> Option<&Name> {
+    use incident::Change::{Corrected, Deleted, Imported, Sighted, Undeleted};
     match &command.action {
         Action::Incident(incident::Command {
-            id, change: Corrected(_) | Imported(_) | Deleted | Undeleted, ..
+            id,
+            change: Corrected(_) | Imported(_) | Sighted(_) | Deleted | Undeleted,
+            ..
         }) => id.as_ref(),
         _ => None,
     }

@@ -59,8 +59,8 @@ struct Explainer<'a> {
     pages: Pages,
 }
 
-/// The incidents linked to deployments, by project and deployment.
-type Links = HashMap<Name, HashMap<Name, Vec<(Name, Linked)>>>;
+/// The incidents linked to deployments, by project and deployment, with what they are sorted by.
+type Links = HashMap<Name, HashMap<Name, Vec<(domain::Timestamp, Name, Linked)>>>;
 
 impl<'a> Explainer<'a> {
     fn new(calendar: &'a Calendar, question: &'a Question, metric: Metric, selection: Selection) -> Self {
@@ -101,7 +101,8 @@ impl<'a> Explainer<'a> {
                 && let Some(deployment) = &fact.deployment_id
             {
                 let of_project = linked.entry(fact.project_id.clone()).or_default();
-                of_project.entry(deployment.clone()).or_default().push((fact.id.clone(), (&fact).into()));
+                let linked = of_project.entry(deployment.clone()).or_default();
+                linked.push((fact.started_at, fact.id.clone(), (&fact).into()));
             }
             Ok::<_, Error>(())
         };
@@ -113,7 +114,8 @@ impl<'a> Explainer<'a> {
             {
                 let of_project = linked.get_mut(&fact.project_id);
                 let mut linked = of_project.and_then(|project| project.remove(&fact.id)).unwrap_or_default();
-                linked.sort_by(|(id, a), (other, b)| (a.started_at, id).cmp(&(b.started_at, other)));
+                linked.sort_by(|(at, id, _), (other_at, other, _)| (at, id).cmp(&(other_at, other)));
+                let linked: Vec<_> = linked.into_iter().map(|(_, id, linked)| (id, linked)).collect();
                 self.deployment(&fact, &linked);
             }
             Ok::<_, Error>(())

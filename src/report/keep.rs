@@ -164,6 +164,7 @@ fn put_incident(index: &mut Index, row: &AnyIncident<'_>) -> Result<(), Failure>
     let shelf = shelf(index, row.project_id, row.team_id, row.environment)?;
     let incident = Incident {
         started_at: row.started_at,
+        has_known_start: !row.start_is_guessed,
         restored_at: row.restored_at,
         finished_at: row.finished_at,
         deployed_at: row.deployment_deployed_at,

@@ -51,6 +51,7 @@ pub struct DeploymentRow<'r> {
 #[derive(Debug)]
 pub struct IncidentRow<'r> {
     pub started_at: Timestamp,
+    pub start_is_guessed: bool,
     pub restored_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub deployment_deployed_at: Option<Timestamp>,
@@ -64,7 +65,8 @@ pub struct LinkedIncidents(HashMap<Name, HashMap<Name, Vec<LinkedIncident>>>);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkedIncident {
     pub id: Name,
-    pub started_at: Timestamp,
+    /// When it started; `None`: nobody knows.
+    pub known_start: Option<Timestamp>,
     pub restored_at: Option<Timestamp>,
 }
 
@@ -109,7 +111,8 @@ impl Snapshot {
         let mut linked = LinkedIncidents::default();
         in_tx!(self, |connection| {
             let mut query = QueryBuilder::new(
-                "SELECT project_id, deployment_id, id, started_at, restored_at FROM incidents \
+                "SELECT project_id, deployment_id, id, CASE WHEN start_is_guessed THEN NULL ELSE started_at END, \
+                 restored_at FROM incidents \
                  WHERE deployment_id IS NOT NULL AND deleted_at IS NULL",
             );
             push_span(&mut query, "deployment_deployed_at", Some(scope.from), Some(scope.to));
@@ -121,7 +124,7 @@ impl Snapshot {
                 let of_deployment: &mut Vec<_> = of_project.entry(row.try_get(1)?).or_default();
                 of_deployment.push(LinkedIncident {
                     id: row.try_get(2)?,
-                    started_at: row.try_get(3)?,
+                    known_start: row.try_get(3)?,
                     restored_at: row.try_get(4)?,
                 });
             }
@@ -170,8 +173,10 @@ impl Snapshot {
         group_by: Option<GroupBy>,
         mut take: impl FnMut(IncidentRow<'_>) + Send,
     ) -> Result<(), Error> {
-        let columns =
-            format!("started_at, restored_at, finished_at, deployment_deployed_at, {}", group_column(group_by));
+        let columns = format!(
+            "started_at, restored_at, finished_at, deployment_deployed_at, {}, start_is_guessed",
+            group_column(group_by)
+        );
         in_tx!(self, |connection| {
             let mut query = QueryBuilder::new("");
             push_incidents(&mut query, &columns, scope);
@@ -183,6 +188,7 @@ impl Snapshot {
                     finished_at: row.try_get(2)?,
                     deployment_deployed_at: row.try_get(3)?,
                     group: row.try_get(4)?,
+                    start_is_guessed: row.try_get(5)?,
                 });
             }
         });

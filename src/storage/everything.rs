@@ -35,6 +35,7 @@ pub struct AnyIncident<'r> {
     pub team_id: Option<&'r str>,
     pub environment: &'r str,
     pub started_at: Timestamp,
+    pub start_is_guessed: bool,
     pub restored_at: Option<Timestamp>,
     pub finished_at: Option<Timestamp>,
     pub deployment_id: Option<&'r str>,
@@ -48,7 +49,7 @@ struct Source {
 
 static DEPLOYMENTS: LazyLock<Source> = LazyLock::new(|| {
     Source::new(
-        "deployments",
+        "deployments WHERE true",
         &[
             "project_id",
             "team_id",
@@ -64,12 +65,13 @@ static DEPLOYMENTS: LazyLock<Source> = LazyLock::new(|| {
 });
 static INCIDENTS: LazyLock<Source> = LazyLock::new(|| {
     Source::new(
-        "incidents",
+        "incidents WHERE deleted_at IS NULL",
         &[
             "project_id",
             "team_id",
             "environment",
             "started_at",
+            "CASE WHEN start_is_guessed THEN 1 END",
             "restored_at",
             "finished_at",
             "deployment_id",
@@ -79,21 +81,23 @@ static INCIDENTS: LazyLock<Source> = LazyLock::new(|| {
 });
 
 impl Source {
-    fn new(table: &str, fields: &[&str]) -> Self {
+    /// `facts`: a table and which rows of it.
+    fn new(facts: &str, fields: &[&str]) -> Self {
         let fields: Vec<_> = fields.iter().map(|field| format!("COALESCE(CAST({field} AS TEXT), '')")).collect();
         let line = fields.join(&format!(" || '{FIELD}' || "));
         Self {
-            rows: format!("SELECT {line} FROM {table}"),
+            rows: format!("SELECT {line} FROM {facts}"),
             blocks: format!(
                 "SELECT MAX(place), group_concat(line, '{LINE}') FROM (SELECT rowid AS place, {line} AS line \
-                 FROM {table} WHERE rowid > $1 ORDER BY rowid LIMIT {BLOCK})"
+                 FROM {facts} AND rowid > $1 ORDER BY rowid LIMIT {BLOCK})"
             ),
         }
     }
 }
 
 impl Snapshot {
-    /// Hands over all deployments in no order, until it is told to stop by an error.
+    /// Hands over all deployments in no order, until it is told to stop by an error. Of a deleted one nothing is known
+    /// but whether it has incidents.
     pub async fn all_deployments<E: From<Error>>(
         &mut self,
         mut take: impl FnMut(AnyDeployment<'_>) -> Result<(), E> + Send,
@@ -116,7 +120,7 @@ impl Snapshot {
         .await
     }
 
-    /// As [`Self::all_deployments`].
+    /// As [`Self::all_deployments`], without those that are deleted: no deployment has them any more.
     pub async fn all_incidents<E: From<Error>>(
         &mut self,
         mut take: impl FnMut(AnyIncident<'_>) -> Result<(), E> + Send,
@@ -129,6 +133,7 @@ impl Snapshot {
                 team_id: some(fields.next()),
                 environment: text(fields.next())?,
                 started_at: time(fields.next())?.ok_or_else(|| unreadable("an incident without a start"))?,
+                start_is_guessed: some(fields.next()).is_some(),
                 restored_at: time(fields.next())?,
                 finished_at: time(fields.next())?,
                 deployment_id: some(fields.next()),

@@ -16,11 +16,14 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::app::{Answer, App};
 use crate::engine::Engine;
+use crate::webhooks::unknown_start;
 
 on_each_engine!(
     answers_from_memory_are_those_of_the_store,
     what_is_stored_already_is_loaded,
     too_many_facts_are_left_to_the_store,
+    an_incident_of_unknown_beginning_has_no_duration_on_either_road,
+    what_is_deleted_is_not_loaded,
 );
 
 const ENOUGH: usize = 1 << 30;
@@ -201,6 +204,35 @@ async fn too_many_facts_are_left_to_the_store(engine: Engine) {
         assert_eq!(memory, stored);
         assert!(stored[0].contains("deployments: 1"));
     }
+}
+
+async fn an_incident_of_unknown_beginning_has_no_duration_on_either_road(engine: Engine) {
+    let app = unknown_start::app(engine).await;
+    let follower = kept(&app.store).await;
+    unknown_start::over(&app).await;
+    for restored in [0, 1] {
+        for kept in [&follower, &kept(&app.store).await] {
+            let (memory, stored) = both(kept, &app.store).await;
+            assert_eq!(memory, stored);
+            let report = kept.answers.answer(&questions()[0]).await.unwrap().all.total;
+            assert_eq!((report.time_to_restore.n, report.time_to_detect.n), (restored, restored));
+            assert_eq!(report.failed_deployment_recovery_time.recovered.n, restored);
+            assert_eq!((report.incidents.restored, report.change_failure_rate.failed), (1, 1));
+        }
+        unknown_start::tell(&app, "triggered", "2026-06-01T10:00:00Z").await;
+    }
+}
+
+async fn what_is_deleted_is_not_loaded(engine: Engine) {
+    let app = engine.app().await;
+    for id in ["1", "2"] {
+        let body = json!({"id": id, "project_id": "shop", "started_at": "2026-06-02T10:00:00Z"});
+        app.post("/incidents", body).await.expect(201);
+    }
+    let gone = app.request(Method::DELETE, "/incidents/1").send().await.unwrap();
+    assert_eq!(gone.status(), 204);
+    let (memory, stored) = both(&kept(&app.store).await, &app.store).await;
+    assert_eq!(memory, stored);
 }
 
 /// Two replicas, each of which has seen a project: making series is done by one at a time.

@@ -140,10 +140,11 @@ impl Incident {
     }
 
     /// Microseconds from the linked deployment to the incident's start. `None` without a link, before
-    /// that deployment is deployed, and for an incident that began while it was still rolling out:
-    /// a negative duration is never stored.
+    /// that deployment is deployed, while nobody knows when it began, and for an incident that began
+    /// while it was still rolling out: a negative duration is never stored.
     pub fn time_to_detect_micros(&self) -> Option<i64> {
-        Some(self.started_at.micros_since(self.deployment_deployed_at?)).filter(|micros| *micros >= 0)
+        let micros = self.started_at.micros_since(self.deployment_deployed_at?);
+        Some(micros).filter(|micros| *micros >= 0 && self.has_known_start())
     }
 
     pub fn time_to_restore_micros(&self) -> Option<i64> {
@@ -151,8 +152,8 @@ impl Incident {
     }
 
     /// Of an end that is told before its beginning, the end stands in for it: that is no time to restore, and what is
-    /// counted once would stay so when the beginning comes.
-    fn has_known_start(&self) -> bool {
+    /// counted once would stay so when the beginning comes. The column `start_is_guessed` says the same.
+    pub fn has_known_start(&self) -> bool {
         self.seen.as_ref().is_none_or(|seen| !seen.is_guessing_start(self.started_at))
     }
 }
@@ -397,9 +398,10 @@ fn possible(
     }
     // An incident may begin while its deployment is still rolling out, but not before that began.
     let said = |fact: &Incident| (fact.deployment_id.clone(), fact.started_at);
-    // The deployment may have been corrected after it was linked; what was right to store is right to import.
-    let imported = matches!(command.change, Change::Imported(_));
-    let newly_linked = !imported && before.is_none_or(|before| said(before) != said(after));
+    // The deployment may have been corrected after it was linked; what was right to store is right to import. And a
+    // tool that says later when it began is not refused what it could have said before.
+    let as_told = matches!(command.change, Change::Imported(_) | Change::Sighted(_));
+    let newly_linked = !as_told && before.is_none_or(|before| said(before) != said(after));
     if newly_linked && let Some(linked) = linked.filter(|linked| after.deployment_id.as_ref() == Some(&linked.id)) {
         let began = linked.deploy_start_at.or(linked.deployed_at);
         in_order("/started_at", Some(after.started_at), "the start of its deployment", began, &mut findings);

@@ -1,6 +1,7 @@
 //! One fact, seen by one metric.
 
 use super::Metric;
+use crate::domain::deployment::FirstCommitFrom;
 use crate::domain::{Deployment, Incident, Name, Prose, Timestamp};
 use crate::dora::facts::{self, Linked, Recovery};
 
@@ -36,6 +37,8 @@ pub struct Line {
     pub detail: String,
     /// What it adds to a duration, in microseconds.
     pub value: Option<i64>,
+    /// Of a deployment: how its first commit was found, when nobody sent it.
+    pub first_commit_from: Option<FirstCommitFrom>,
     /// The incidents of a deployment, the deployment of an incident; of the same project.
     pub related: Vec<Name>,
     /// Of the pipeline or the incident, as its sender gave it.
@@ -57,6 +60,9 @@ impl Scope {
         (!self.has_environment(environment)).then(|| left_out("other_environment", detail()))
     }
 }
+
+/// Of what was only heard of when it was over.
+const UNKNOWN_START: &str = "start_not_known";
 
 /// How a metric sees a fact.
 struct Verdict {
@@ -93,6 +99,7 @@ pub fn deployment(metric: Metric, fact: &Deployment, linked: &[(Name, Linked)], 
         reason,
         detail,
         value,
+        first_commit_from: fact.first_commit_from,
         related: linked.iter().map(|(id, _)| id.clone()).collect(),
         url: fact.url.clone(),
     })
@@ -116,7 +123,7 @@ fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &
         Metric::LeadTimeForChanges => match (fact.first_commit_at, fact.lead_time_micros()) {
             (Some(first_commit), value) => Verdict {
                 value,
-                ..counted(&["n"], "deployed", format!("first commit at {first_commit}, {}", reached()))
+                ..counted(&["n"], "deployed", format!("first commit at {first_commit}{}, {}", found(fact), reached()))
             },
             (None, _) => left_out("no_first_commit", "the time of its first commit is not known"),
         },
@@ -133,9 +140,14 @@ fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &
             match Recovery::of(deployed_at, fact.rolled_back_at, incidents) {
                 None => left_out("did_not_fail", "no incident is linked, and it was not rolled back"),
                 Some(Recovery::Open) => counted(&["open"], "not_recovered", "not rolled back, and an incident is open"),
+                Some(Recovery::AfterUnknown) => {
+                    let how = failure(fact, linked).map(|(_, detail)| detail).unwrap_or_default();
+                    left_out(UNKNOWN_START, format!("{how}; it has recovered, but when it failed is not known yet"))
+                }
                 Some(Recovery::After(micros)) => {
                     let how = failure(fact, linked).map(|(_, detail)| detail).unwrap_or_default();
-                    let failed_at = linked.iter().map(|(_, incident)| incident.started_at).min().unwrap_or(deployed_at);
+                    let failed_at =
+                        linked.iter().filter_map(|(_, incident)| incident.started_at()).min().unwrap_or(deployed_at);
                     let recovered_at = Timestamp::from_micros(failed_at.micros() + micros).unwrap_or(failed_at);
                     let detail = format!("{how}; failed at {failed_at}, recovered at {recovered_at}");
                     Verdict { value: Some(micros), ..counted(&["n"], "recovered", detail) }
@@ -145,6 +157,17 @@ fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &
         Metric::TimeToRestore | Metric::TimeToDetect | Metric::Incidents => {
             left_out("not_an_incident", "this number is made of incidents")
         }
+    }
+}
+
+/// Where the time of its first commit is from.
+fn found(fact: &Deployment) -> &'static str {
+    match fact.first_commit_from {
+        None => "",
+        Some(FirstCommitFrom::HeadCommit) => " (of the commit that was deployed, for want of better)",
+        Some(FirstCommitFrom::PullRequest) => " (of the pull request that was merged)",
+        Some(FirstCommitFrom::Pushes) => " (of the pushes since the deployment before)",
+        Some(FirstCommitFrom::Api) => " (as the repository compares it with the deployment before)",
     }
 }
 
@@ -177,7 +200,10 @@ pub fn incident(metric: Metric, fact: &Incident, scope: &Scope) -> Option<Line> 
     }
     let verdict = scope.other_environment(&fact.environment).unwrap_or_else(|| match metric {
         Metric::TimeToRestore => match (fact.restored_at, fact.time_to_restore_micros()) {
-            (Some(at), value) => Verdict { value, ..counted(&["n"], "restored", format!("restored at {at}")) },
+            (Some(at), value @ Some(_)) => {
+                Verdict { value, ..counted(&["n"], "restored", format!("restored at {at}")) }
+            }
+            (Some(at), None) => left_out(UNKNOWN_START, format!("restored at {at}; its beginning is not known yet")),
             (None, _) => left_out("not_restored", "not restored yet"),
         },
         Metric::TimeToDetect => detected(fact),
@@ -210,6 +236,7 @@ pub fn incident(metric: Metric, fact: &Incident, scope: &Scope) -> Option<Line> 
         reason,
         detail,
         value,
+        first_commit_from: None,
         related: fact.deployment_id.iter().cloned().collect(),
         url: fact.url.clone(),
     })
@@ -225,6 +252,9 @@ fn detected(fact: &Incident) -> Verdict {
             format!("its deployment {deployment} has not reached users, or was deleted"),
         );
     };
+    if !fact.has_known_start() {
+        return left_out(UNKNOWN_START, "its beginning is not known yet");
+    }
     let reached = format!("its deployment {deployment} reached users at {deployed_at}");
     match facts::Incident::from(fact).time_to_detect() {
         Some(micros) => Verdict { value: Some(micros), ..counted(&["n"], "linked", reached) },

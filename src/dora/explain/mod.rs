@@ -80,7 +80,8 @@ impl Metric {
             }
             Self::FailedDeploymentRecoveryTime => {
                 "from failure to recovery, over the deployments that reached users in the window and failed in use. \
-                 Failure: the first linked incident started; without an incident, the deployment reached users. \
+                 Failure: the first linked incident started (where the beginning of all of them is known); without an \
+                 incident, the deployment reached users. \
                  Recovery: rolled back, or all linked incidents restored, whichever was first; neither yet = open"
             }
             Self::DeploymentReworkRate => {
@@ -89,11 +90,11 @@ impl Metric {
             }
             Self::TimeToRestore => {
                 "restored_at - started_at, over the incidents that started in the window and are restored, linked to a \
-                 deployment or not"
+                 deployment or not; where their beginning is known"
             }
             Self::TimeToDetect => {
                 "started_at - deployed_at of the linked deployment, over the incidents that started in the window and \
-                 are linked to a deployment that had reached users by then"
+                 are linked to a deployment that had reached users by then; where their beginning is known"
             }
             Self::Incidents => {
                 "started, restored, finished = the incidents to which that happened in the window; open = those that \

@@ -52,6 +52,7 @@ impl Shelf {
         counts(&self.unplanned, cuts, group, |part, n| part.unplanned += n);
         counts(&self.pipelines_failed, cuts, group, |part, n| part.pipelines_failed += n);
         counts(&self.recoveries, cuts, group, |part, n| part.failed_in_use += n);
+        counts(&self.recoveries_unknown, cuts, group, |part, n| part.failed_in_use += n);
         counts(&self.recoveries_open, cuts, group, |part, n| {
             part.failed_in_use += n;
             part.recoveries_open += n;

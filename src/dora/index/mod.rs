@@ -190,7 +190,7 @@ impl Index {
             return Err(Astray);
         }
         let Some(id) = deployment else { return Ok(()) };
-        let incident = Linked { started_at: fact.started_at, restored_at: fact.restored_at };
+        let incident = Linked::from(*fact);
         let mut found = true;
         self.relink(id, |links| match change {
             Change::Put => links.incidents.push(incident),

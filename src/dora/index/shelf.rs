@@ -13,8 +13,10 @@ pub struct Shelf {
     pub lead_times: Runs<i64>,
     pub without_lead_time: Runs<()>,
     pub unplanned: Runs<()>,
-    /// Deployments that failed in use: those that recovered, and the others.
+    /// Deployments that failed in use: those that recovered, those that did after nobody knows how long, and the
+    /// others.
     pub recoveries: Runs<i64>,
+    pub recoveries_unknown: Runs<()>,
     pub recoveries_open: Runs<()>,
     pub pipelines_failed: Runs<()>,
     pub incidents_started: Runs<()>,
@@ -52,6 +54,7 @@ impl Shelf {
             without_lead_time: Runs::default(),
             unplanned: Runs::default(),
             recoveries: Runs::default(),
+            recoveries_unknown: Runs::default(),
             recoveries_open: Runs::default(),
             pipelines_failed: Runs::default(),
             incidents_started: Runs::default(),
@@ -76,6 +79,7 @@ impl Shelf {
         let failed = match reached.failure {
             None => true,
             Some(Recovery::Open) => change.of(&mut self.recoveries_open, at, ()),
+            Some(Recovery::AfterUnknown) => change.of(&mut self.recoveries_unknown, at, ()),
             Some(Recovery::After(micros)) => change.of(&mut self.recoveries, at, micros),
         };
         counted && unplanned && failed
@@ -84,13 +88,11 @@ impl Shelf {
     pub fn incident(&mut self, change: Change, fact: &Incident) -> bool {
         let at = fact.started_at;
         let started = change.of(&mut self.incidents_started, at, ());
-        let restored = fact.restored_at.is_none_or(|restored_at| {
-            change.of(&mut self.incidents_restored, restored_at, ())
-                && change.of(&mut self.times_to_restore, at, restored_at.micros_since(at))
-        });
+        let restored = fact.restored_at.is_none_or(|at| change.of(&mut self.incidents_restored, at, ()));
+        let measured = fact.time_to_restore().is_none_or(|micros| change.of(&mut self.times_to_restore, at, micros));
         let finished = fact.finished_at.is_none_or(|at| change.of(&mut self.incidents_finished, at, ()));
         let detected = fact.time_to_detect().is_none_or(|micros| change.of(&mut self.times_to_detect, at, micros));
-        started && restored && finished && detected
+        started && restored && measured && finished && detected
     }
 
     pub fn bytes(&self) -> usize {
@@ -98,6 +100,7 @@ impl Shelf {
         let bare = [
             &self.without_lead_time,
             &self.unplanned,
+            &self.recoveries_unknown,
             &self.recoveries_open,
             &self.pipelines_failed,
             &self.incidents_started,

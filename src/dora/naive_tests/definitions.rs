@@ -93,6 +93,7 @@ pub fn naive(world: &World, project: Option<&str>, (from, to): (i64, i64)) -> Ke
         }
         match ends.into_iter().min() {
             None => keys.failed_deployment_recovery_time.open += 1,
+            Some(_) if linked.iter().any(|i| i.seen.is_some()) => {}
             Some(end) => recoveries.push(((end.micros() - start.micros()) as f64 / 1e6).max(0.0)),
         }
     }
@@ -108,7 +109,7 @@ pub fn naive(world: &World, project: Option<&str>, (from, to): (i64, i64)) -> Ke
         keys.incidents.finished += u64::from(incident.finished_at.is_some_and(inside));
         let over = restored.is_some_and(|at| at.micros() < to);
         keys.incidents.open += u64::from(started.micros() < to && !over);
-        if inside(started) {
+        if inside(started) && incident.seen.is_none() {
             restore.extend(restored.map(|at| (at.micros() - started.micros()) as f64 / 1e6));
             let deployed = incident.deployment_deployed_at.map(|at| (started.micros() - at.micros()) as f64 / 1e6);
             detect.extend(deployed.filter(|seconds| *seconds >= 0.0));

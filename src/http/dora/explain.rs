@@ -7,6 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::question;
 use super::view::{Asked, Block};
+use crate::domain::deployment::FirstCommitFrom;
 use crate::domain::{Name, Prose, Timestamp, abridged};
 use crate::dora::explain::{After, Line, Metric, Subject};
 use crate::http::AppState;
@@ -91,6 +92,9 @@ struct FactView {
     detail: String,
     /// What it adds to a duration.
     seconds: Option<f64>,
+    /// How the first commit of a deployment was found, when nobody sent it.
+    #[schema(value_type = Option<String>)]
+    first_commit_from: Option<FirstCommitFrom>,
     /// Where it is to be read, as it is now.
     link: String,
     /// Of its pipeline, or of the incident in the tool it comes from, as its sender gave it.
@@ -155,6 +159,7 @@ fn fact(base: &Base, line: Line) -> FactView {
         reason: line.reason,
         detail: line.detail,
         seconds: line.value.map(seconds),
+        first_commit_from: line.first_commit_from,
     }
 }
 

@@ -84,6 +84,15 @@ async fn it_is_the_earliest_of_the_pushes_since_the_deployment_before(engine: En
     assert_eq!(fact["lead_time_seconds"], 172_800.0);
     assert_eq!(story.app.metric("lead_time_for_changes_seconds_count{").await, Some(1.0));
     assert_eq!(story.app.metric("lead_time_for_changes_seconds_sum{").await, Some(172_800.0));
+
+    // whoever asks why a lead time is what it is sees where it comes from
+    let query = "metric=lead_time_for_changes&from=2026-06-01&to=2026-06-15";
+    let explanation = story.app.get(&format!("/dora/explain?{query}&counted=true")).await.expect(200);
+    let line = &explanation["facts"][0];
+    assert_eq!((&line["id"], &line["first_commit_from"]), (&json!("github:2"), &json!("pushes")), "{explanation}");
+    let page = story.app.request(Method::GET, &format!("/facts?{query}")).header("accept", "text/html");
+    let page = Answer::of(page).await.text;
+    assert!(page.contains("of the pushes since the deployment before"), "{page}");
 }
 
 async fn a_push_that_comes_late_fills_it_in_once(engine: Engine) {

@@ -7,4 +7,5 @@ pub mod inbox;
 mod links;
 mod payloads;
 mod signatures;
+pub mod unknown_start;
 mod whole_folder;

@@ -1,0 +1,54 @@
+-- An incident that was only heard of when it was over has no known beginning: `started_at` is when it was first heard of,
+-- and durations from there would be invented. The same as `Incident::has_known_start`, by what tools have said of it; a
+-- generated column, so that it also holds for what the version before this one writes.
+
+ALTER TABLE incidents ADD COLUMN start_is_guessed INTEGER GENERATED ALWAYS AS (
+    CASE WHEN seen ->> '$.first' = started_at AND seen ->> '$.start' IS NULL
+        AND COALESCE(seen -> '$.steps', '') NOT LIKE '%"open"%' THEN 1 ELSE 0 END
+) VIRTUAL;
+
+DROP VIEW v_deployments;
+CREATE VIEW v_deployments AS
+SELECT
+    d.project_id, d.id, d.team_id, d.environment, d.status,
+    strftime('%Y-%m-%dT%H:%M:%S', d.first_commit_at / 1000000, 'unixepoch') || printf('.%06dZ', d.first_commit_at % 1000000) AS first_commit_at,
+    strftime('%Y-%m-%dT%H:%M:%S', d.deploy_start_at / 1000000, 'unixepoch') || printf('.%06dZ', d.deploy_start_at % 1000000) AS deploy_start_at,
+    strftime('%Y-%m-%dT%H:%M:%S', d.deployed_at / 1000000, 'unixepoch') || printf('.%06dZ', d.deployed_at % 1000000) AS deployed_at,
+    strftime('%Y-%m-%dT%H:%M:%S', d.failed_at / 1000000, 'unixepoch') || printf('.%06dZ', d.failed_at % 1000000) AS failed_at,
+    strftime('%Y-%m-%dT%H:%M:%S', d.rolled_back_at / 1000000, 'unixepoch') || printf('.%06dZ', d.rolled_back_at % 1000000) AS rolled_back_at,
+    d.commit_sha, d.version, d.url,
+    COALESCE(d.unplanned, 0) AS unplanned,
+    d.deployed_at IS NOT NULL AND (i.first_started_at IS NOT NULL OR d.rolled_back_at IS NOT NULL) AS failed_in_use,
+    (d.deployed_at - d.first_commit_at) / 1e6 AS lead_time_seconds,
+    -- NULL: did not fail, has not recovered, or nobody knows when it failed
+    CASE WHEN d.deployed_at IS NOT NULL AND COALESCE(i.starts_known, 1)
+        AND COALESCE(d.rolled_back_at, i.all_restored_at) IS NOT NULL THEN
+        max(COALESCE(min(d.rolled_back_at, i.all_restored_at), d.rolled_back_at, i.all_restored_at) - COALESCE(i.first_started_at, d.deployed_at), 0) / 1e6
+    END AS recovery_seconds
+FROM deployments AS d
+LEFT JOIN (
+    SELECT
+        project_id, deployment_id,
+        min(started_at) AS first_started_at,
+        count(*) = count(CASE WHEN NOT start_is_guessed THEN 1 END) AS starts_known,
+        CASE WHEN count(*) = count(restored_at) THEN max(restored_at) END AS all_restored_at
+    FROM incidents
+    WHERE deployment_id IS NOT NULL AND deleted_at IS NULL
+    GROUP BY project_id, deployment_id
+) AS i ON i.project_id = d.project_id AND i.deployment_id = d.id
+WHERE d.deleted_at IS NULL;
+
+DROP VIEW v_incidents;
+CREATE VIEW v_incidents AS
+SELECT
+    project_id, id, team_id, environment, deployment_id, severity, title, url,
+    strftime('%Y-%m-%dT%H:%M:%S', started_at / 1000000, 'unixepoch') || printf('.%06dZ', started_at % 1000000) AS started_at,
+    strftime('%Y-%m-%dT%H:%M:%S', restored_at / 1000000, 'unixepoch') || printf('.%06dZ', restored_at % 1000000) AS restored_at,
+    strftime('%Y-%m-%dT%H:%M:%S', finished_at / 1000000, 'unixepoch') || printf('.%06dZ', finished_at % 1000000) AS finished_at,
+    -- NULL while its beginning is not known
+    CASE WHEN NOT start_is_guessed THEN (restored_at - started_at) / 1e6 END AS time_to_restore_seconds,
+    CASE WHEN NOT start_is_guessed AND started_at >= deployment_deployed_at
+        THEN (started_at - deployment_deployed_at) / 1e6
+    END AS time_to_detect_seconds
+FROM incidents
+WHERE deleted_at IS NULL;
