@@ -16,6 +16,7 @@ on_each_engine! {
     the_same_lines_again_change_nothing,
     incidents_may_stand_before_their_deployments,
     a_refused_line_is_named_and_holds_up_no_other,
+    what_is_wrong_with_a_line_is_said_of_the_line,
     when_every_line_is_refused_so_is_the_import,
     half_a_line_at_the_end_is_refused,
     a_compressed_import_is_read,
@@ -147,6 +148,23 @@ async fn a_refused_line_is_named_and_holds_up_no_other(engine: Engine) {
         ]
     );
     assert_eq!(app.stored().await.counts(), (2, 0));
+}
+
+async fn what_is_wrong_with_a_line_is_said_of_the_line(engine: Engine) {
+    let app = engine.app().await;
+    let lines = ["[]", "{\"kind\": ", "nonsense", "{\"id\": \"1\", \"id\": \"2\"}", "{} {}", "{}"];
+    let answer = Answer::of(sending(&app, "", lines.join("\n"))).await;
+    let problem = answer.expect(422);
+    let details = problem["errors"].as_array().unwrap().iter().map(|error| error["detail"].as_str().unwrap());
+    let expected = [
+        "the line must be a JSON object",
+        "not JSON: EOF while parsing a value at column 8",
+        "not JSON: expected ident at column 2",
+        "duplicate field `id` at column 16",
+        "not JSON: trailing characters at column 4",
+        "required: deployment or incident",
+    ];
+    assert_eq!(details.take(6).collect::<Vec<_>>(), expected);
 }
 
 async fn when_every_line_is_refused_so_is_the_import(engine: Engine) {
