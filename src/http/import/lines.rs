@@ -183,7 +183,7 @@ impl Line {
         let action = match kind {
             Kind::Deployment => {
                 let body: CorrectDeployment = extract::parse_line(text).map_err(refused)?;
-                let change = deployment::Change::Imported(Box::new(body.into()));
+                let change = deployment::Change::Imported(Box::new(body.try_into().map_err(refused)?));
                 Action::Deployment(deployment::Command { id, project_id, details: Details::default(), change })
             }
             Kind::Incident => {
