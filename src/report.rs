@@ -19,7 +19,7 @@ use crate::storage::{self, DeploymentRow, Fact, IncidentRow, LinkedIncident, Lin
 use crate::telemetry::instruments;
 
 pub use crate::storage::GroupBy;
-pub use explanation::{Explanation, Selection};
+pub use explanation::{Deleted, Explanation, Selection};
 pub use memory::Memory;
 
 /// What is asked.

@@ -77,9 +77,16 @@ pub struct CorrectDeployment {
     id: Option<Name>,
 }
 
-impl From<CorrectDeployment> for correction::Deployment {
-    fn from(body: CorrectDeployment) -> Self {
-        Self {
+/// Wherever one is sent: by `PATCH`, or as a line of an import.
+impl TryFrom<CorrectDeployment> for correction::Deployment {
+    type Error = Problem;
+
+    fn try_from(body: CorrectDeployment) -> Result<Self, Problem> {
+        if body.status.is_some() {
+            let detail = "follows from deployed_at, failed_at and rolled_back_at: correct those";
+            return Err(Problem::field("/status", detail));
+        }
+        Ok(Self {
             team_id: body.team_id,
             environment: body.environment,
             first_commit_at: body.first_commit_at,
@@ -93,7 +100,7 @@ impl From<CorrectDeployment> for correction::Deployment {
             version: body.version,
             url: body.url,
             unplanned: body.unplanned,
-        }
+        })
     }
 }
 
@@ -113,13 +120,9 @@ async fn patch_deployment(
     Json(body): Json<CorrectDeployment>,
 ) -> Result<Response, Problem> {
     same_id(&id, body.id.as_ref())?;
-    if body.status.is_some() {
-        let detail = "follows from deployed_at, failed_at and rolled_back_at: correct those";
-        return Err(Problem::field("/status", detail));
-    }
     let project_id = target(query, body.project_id.clone())?;
-    deployments::change(writer, &state, &base, id, project_id, deployment::Change::Corrected(Box::new(body.into())))
-        .await
+    let change = deployment::Change::Corrected(Box::new(body.try_into()?));
+    deployments::change(writer, &state, &base, id, project_id, change).await
 }
 
 /// Remove a deployment from every answer.

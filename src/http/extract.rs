@@ -143,19 +143,56 @@ fn is_json(content_type: Option<&header::HeaderValue>) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// A JSON object.
+/// A body that is a JSON object.
 pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let not_json = |failure: serde_json::Error| Problem::new(&error::NOT_JSON, failure.to_string());
-    // by itself the derived code would also take a list, and its items for the fields in their order
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        serde_json::from_slice::<IgnoredAny>(body).map_err(not_json)?;
-        return Err(Problem::field("", "the body must be a JSON object"));
+    parse_part(Part::Body, body)
+}
+
+/// A line that is a JSON object, without its end.
+pub fn parse_line<T: DeserializeOwned>(line: &[u8]) -> Result<T, Problem> {
+    parse_part(Part::Line, line)
+}
+
+/// What a text is of what was sent, for the words about it.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Body,
+    /// Which one is said beside the words: in it only columns tell a place.
+    Line,
+}
+
+impl Part {
+    fn not_json(self, failure: &serde_json::Error) -> Problem {
+        let words = self.words(failure);
+        Problem::new(&error::NOT_JSON, if matches!(self, Self::Line) { format!("not JSON: {words}") } else { words })
     }
-    let mut json = serde_json::Deserializer::from_slice(body);
+
+    fn no_object(self) -> Problem {
+        let what = if matches!(self, Self::Line) { "line" } else { "body" };
+        Problem::field("", format!("the {what} must be a JSON object"))
+    }
+
+    fn words(self, failure: &serde_json::Error) -> String {
+        let (words, column) = (failure.to_string(), failure.column());
+        match words.strip_suffix(&format!(" at line {} column {column}", failure.line())) {
+            Some(words) if matches!(self, Self::Line) => format!("{words} at column {column}"),
+            _ => words,
+        }
+    }
+}
+
+fn parse_part<T: DeserializeOwned>(part: Part, text: &[u8]) -> Result<T, Problem> {
+    let not_json = |failure: serde_json::Error| part.not_json(&failure);
+    // by itself the derived code would also take a list, and its items for the fields in their order
+    if text.trim_ascii_start().first() != Some(&b'{') {
+        serde_json::from_slice::<IgnoredAny>(text).map_err(not_json)?;
+        return Err(part.no_object());
+    }
+    let mut json = serde_json::Deserializer::from_slice(text);
     match serde_path_to_error::deserialize(&mut json) {
         Ok(value) => json.end().map(|()| value).map_err(not_json),
         Err(failure) if failure.inner().classify() == serde_json::error::Category::Data => {
-            Err(Problem::fields(&error::INVALID, bad_fields::<T>(body, failure).map_err(not_json)?))
+            Err(Problem::fields(&error::INVALID, bad_fields::<T>(part, text, failure).map_err(not_json)?))
         }
         Err(failure) => Err(not_json(failure.into_inner())),
     }
@@ -163,10 +200,11 @@ pub fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 
 /// Everything that is wrong with an object, not only what was met first.
 fn bad_fields<T: DeserializeOwned>(
-    body: &[u8],
+    part: Part,
+    text: &[u8],
     first: serde_path_to_error::Error<serde_json::Error>,
 ) -> Result<Vec<FieldProblem>, serde_json::Error> {
-    let mut fields: serde_json::Map<_, _> = serde_json::from_slice(body)?;
+    let mut fields: serde_json::Map<_, _> = serde_json::from_slice(text)?;
     let mut found = Vec::new();
     // a field is wrong once: without it the others are looked at
     while let Err(failure) = serde_path_to_error::deserialize::<_, T>(Value::Object(fields.clone())) {
@@ -178,7 +216,7 @@ fn bad_fields<T: DeserializeOwned>(
     }
     if found.is_empty() {
         // that it is given twice cannot be seen in a map
-        let words = first.into_inner().to_string();
+        let words = part.words(&first.into_inner());
         let name = words.split('`').nth(1).filter(|_| words.starts_with("duplicate field"));
         found.push(FieldProblem::new(name.map(|name| format!("/{name}")).unwrap_or_default(), words.clone()));
     }

@@ -1,10 +1,10 @@
 //! The facts behind a number: as they are in the store, or as the journal says they once were.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Answers, Error, Question, seen};
 use crate::domain::{self, Name};
-use crate::dora::explain::{self, After, Metric, Page, Pages};
+use crate::dora::explain::{self, After, Line, Metric, Page, Pages, Subject};
 use crate::dora::{Calendar, Deployment, Keys, Linked, Tally};
 use crate::storage::{Entity, Fact, Snapshot};
 
@@ -22,6 +22,40 @@ pub struct Explanation {
     /// Of these, the block of the metric is right; blocks made of other facts are empty.
     pub keys: Keys,
     pub page: Page,
+    pub deleted: Deleted,
+}
+
+/// Those of the facts that stand on the page, or that it refers to, which are deleted now: they cannot be read.
+#[derive(Debug, Default)]
+pub struct Deleted {
+    deployments: HashSet<(Name, Name)>,
+    incidents: HashSet<(Name, Name)>,
+}
+
+impl Deleted {
+    async fn among(lines: &[Line], snapshot: &mut Snapshot) -> Result<Self, Error> {
+        let (mut deployments, mut incidents) = (Vec::new(), Vec::new());
+        for line in lines {
+            let (own, others) = match line.subject {
+                Subject::Deployment => (&mut deployments, &mut incidents),
+                Subject::Incident => (&mut incidents, &mut deployments),
+            };
+            own.push(line.id.clone());
+            others.extend_from_slice(&line.related);
+        }
+        Ok(Self {
+            deployments: snapshot.deleted(Entity::Deployment, &deployments).await?,
+            incidents: snapshot.deleted(Entity::Incident, &incidents).await?,
+        })
+    }
+
+    pub fn has(&self, subject: Subject, project_id: &Name, id: &Name) -> bool {
+        let facts = match subject {
+            Subject::Deployment => &self.deployments,
+            Subject::Incident => &self.incidents,
+        };
+        facts.contains(&(project_id.clone(), id.clone()))
+    }
 }
 
 impl Answers {
@@ -46,8 +80,15 @@ impl Answers {
             (Some(moment), true) => explainer.past_deployments(&mut snapshot, moment).await?,
             (Some(moment), false) => explainer.past_incidents(&mut snapshot, moment).await?,
         }
-        drop(snapshot);
-        explainer.finish()
+        let (keys, mut page) = explainer.finish()?;
+        let deleted = Deleted::among(&page.lines, &mut snapshot).await?;
+        // what was deleted then already, and what only later, its incidents did not keep apart
+        if question.as_of.is_none() {
+            for line in &mut page.lines {
+                line.tell_deleted(|deployment, project_id| deleted.has(Subject::Deployment, project_id, deployment));
+            }
+        }
+        Ok(Explanation { keys, page, deleted })
     }
 }
 
@@ -157,8 +198,8 @@ impl<'a> Explainer<'a> {
         }
     }
 
-    fn finish(self) -> Result<Explanation, Error> {
+    fn finish(self) -> Result<(Keys, Page), Error> {
         let (all, _) = self.tally.finish()?;
-        Ok(Explanation { keys: all.total, page: self.pages.finish() })
+        Ok((all.total, self.pages.finish()))
     }
 }

@@ -242,15 +242,27 @@ pub fn incident(metric: Metric, fact: &Incident, scope: &Scope) -> Option<Line> 
     })
 }
 
+/// Of an incident: of what it is told of its deployment nothing is left when that is not, or no longer, in use.
+const NOT_DEPLOYED: &str = "deployment_not_deployed";
+
+impl Line {
+    /// Says that the deployment of an incident was deleted, when that is why nothing is known of it.
+    pub fn tell_deleted(&mut self, is_deleted: impl Fn(&Name, &Name) -> bool) {
+        if self.reason == NOT_DEPLOYED
+            && let [deployment] = self.related.as_slice()
+            && is_deleted(deployment, &self.project_id)
+        {
+            (self.reason, self.detail) = ("deployment_deleted", format!("its deployment {deployment} was deleted"));
+        }
+    }
+}
+
 fn detected(fact: &Incident) -> Verdict {
     let Some(deployment) = &fact.deployment_id else {
         return left_out("not_linked", "linked to no deployment");
     };
     let Some(deployed_at) = fact.deployment_deployed_at else {
-        return left_out(
-            "deployment_not_deployed",
-            format!("its deployment {deployment} has not reached users, or was deleted"),
-        );
+        return left_out(NOT_DEPLOYED, format!("its deployment {deployment} has not reached users, or was deleted"));
     };
     if !fact.has_known_start() {
         return left_out(UNKNOWN_START, "its beginning is not known yet");

@@ -95,12 +95,14 @@ struct FactView {
     /// How the first commit of a deployment was found, when nobody sent it.
     #[schema(value_type = Option<String>)]
     first_commit_from: Option<FirstCommitFrom>,
-    /// Where it is to be read, as it is now.
-    link: String,
+    /// Where it is to be read, as it is now; `null` when it has been deleted since.
+    link: Option<String>,
+    /// It has been deleted since `as_of`: only `/journal` tells of it.
+    deleted: bool,
     /// Of its pipeline, or of the incident in the tool it comes from, as its sender gave it.
     #[schema(value_type = Option<String>)]
     url: Option<Prose>,
-    /// Links to the incidents of a deployment, or to the deployment of an incident.
+    /// Links to the incidents of a deployment, or to the deployment of an incident; to none that is deleted now.
     related: Vec<String>,
 }
 
@@ -134,20 +136,30 @@ pub async fn explain_dora(
         answer: Block::of(metric, explanation.keys),
         counted: page.counted,
         left_out: page.left_out,
-        facts: page.lines.into_iter().map(|line| fact(&base, line)).collect(),
+        facts: page.lines.into_iter().map(|line| fact(&base, line, &explanation.deleted)).collect(),
     };
     Ok((base.next_link(next.as_ref()), axum::Json(body)).into_response())
 }
 
-fn fact(base: &Base, line: Line) -> FactView {
-    let (kind, collection, others) = match line.subject {
-        Subject::Deployment => ("deployment", "deployments", "incidents"),
-        Subject::Incident => ("incident", "incidents", "deployments"),
+fn fact(base: &Base, line: Line, deleted: &report::Deleted) -> FactView {
+    let (kind, other) = match line.subject {
+        Subject::Deployment => ("deployment", Subject::Incident),
+        Subject::Incident => ("incident", Subject::Deployment),
     };
+    let address = |subject, id| {
+        let collection = match subject {
+            Subject::Deployment => "deployments",
+            Subject::Incident => "incidents",
+        };
+        let is_there = !deleted.has(subject, &line.project_id, id);
+        is_there.then(|| base.link(collection, id, &line.project_id))
+    };
+    let own = address(line.subject, &line.id);
     FactView {
         kind,
-        link: base.link(collection, &line.id, &line.project_id),
-        related: line.related.iter().map(|id| base.link(others, id, &line.project_id)).collect(),
+        deleted: own.is_none(),
+        link: own,
+        related: line.related.iter().filter_map(|id| address(other, id)).collect(),
         url: line.url,
         project_id: line.project_id,
         id: line.id,

@@ -157,8 +157,8 @@ impl Line {
             }
             return Err(refused(Problem::field("", format!("the line is longer than {LONGEST} bytes"))));
         };
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
-        let head = extract::parse(text);
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text).trim_ascii();
+        let head = extract::parse_line(text);
         if wanted != Kind::Deployment && !matches!(head, Ok(Head { kind: Some(Kind::Incident), .. })) {
             return Ok(None);
         }
@@ -182,12 +182,12 @@ impl Line {
         let id = super::super::resource::new_id(id).map_err(refused)?;
         let action = match kind {
             Kind::Deployment => {
-                let body: CorrectDeployment = extract::parse(text).map_err(refused)?;
-                let change = deployment::Change::Imported(Box::new(body.into()));
+                let body: CorrectDeployment = extract::parse_line(text).map_err(refused)?;
+                let change = deployment::Change::Imported(Box::new(body.try_into().map_err(refused)?));
                 Action::Deployment(deployment::Command { id, project_id, details: Details::default(), change })
             }
             Kind::Incident => {
-                let body: CorrectIncident = extract::parse(text).map_err(refused)?;
+                let body: CorrectIncident = extract::parse_line(text).map_err(refused)?;
                 let change = incident::Change::Imported(Box::new(body.into()));
                 Action::Incident(incident::Command { id: Some(id), project_id, change })
             }

@@ -29,6 +29,7 @@ pub fn as_of(now: Timestamp) -> Timestamp {
 
 /// The body, unless the other end says that it has it.
 pub fn cacheable(asked: &HeaderMap, media_type: &'static str, body: String) -> Response {
+    let body = if media_type == SVG { in_xml(body) } else { body };
     let tag = tag(body.as_bytes());
     let policy = if media_type == HTML { POLICY_OF_PAGES } else { POLICY_OF_PICTURES };
     let fixed = [
@@ -52,6 +53,12 @@ pub fn cacheable(asked: &HeaderMap, media_type: &'static str, body: String) -> R
         headers.insert(header::CACHE_CONTROL, age);
     }
     response
+}
+
+/// What XML has no character for, also not as an escape, is replaced: a name may hold it, and no picture may break.
+fn in_xml(text: String) -> String {
+    let is_none = |c: char| matches!(c, '\0'..'\t' | '\u{b}' | '\u{c}' | '\u{e}'..' ' | '\u{fffe}' | '\u{ffff}');
+    if text.contains(is_none) { text.replace(is_none, "\u{fffd}") } else { text }
 }
 
 /// Weak: the same content may be sent compressed or not.
@@ -103,6 +110,15 @@ mod tests {
             assert_eq!(send(tags).status(), StatusCode::OK, "{tags:?}");
         }
         assert_ne!(cacheable(&asked(&[]), SVG, "<svg />".to_owned()).headers()[header::ETAG], tag.as_str());
+    }
+
+    #[test]
+    fn a_picture_is_well_formed_whatever_things_are_called() {
+        let kept = "<svg>\t\r\n \u{7f}\u{85}\u{d7ff}\u{e000}\u{fffd}\u{10000}\u{10ffff}</svg>";
+        assert_eq!(in_xml(kept.to_owned()), kept);
+        for none in ['\0', '\u{8}', '\u{b}', '\u{c}', '\u{e}', '\u{1f}', '\u{fffe}', '\u{ffff}'] {
+            assert_eq!(in_xml(format!("a{none}b")), "a\u{fffd}b");
+        }
     }
 
     #[test]

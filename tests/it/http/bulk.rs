@@ -16,6 +16,8 @@ on_each_engine! {
     the_same_lines_again_change_nothing,
     incidents_may_stand_before_their_deployments,
     a_refused_line_is_named_and_holds_up_no_other,
+    a_status_is_refused_and_not_ignored,
+    what_is_wrong_with_a_line_is_said_of_the_line,
     when_every_line_is_refused_so_is_the_import,
     half_a_line_at_the_end_is_refused,
     a_compressed_import_is_read,
@@ -147,6 +149,35 @@ async fn a_refused_line_is_named_and_holds_up_no_other(engine: Engine) {
         ]
     );
     assert_eq!(app.stored().await.counts(), (2, 0));
+}
+
+async fn a_status_is_refused_and_not_ignored(engine: Engine) {
+    let app = engine.app().await;
+    let with_status = |id: &str| crate::http::with(deployment(id), json!({"status": "failed"}));
+    let report = import(&app, "", &[deployment("1"), with_status("2"), deployment("3")]).await;
+    assert_eq!(told(&report), [2, 0, 0, 1]);
+    let error = &report["errors"][0];
+    assert_eq!((&error["line"], &error["pointer"]), (&json!(2), &json!("/status")));
+    assert!(error["detail"].as_str().unwrap().contains("follows from deployed_at"), "{error}");
+    let all_or_nothing = sending(&app, "?atomic=true", ndjson(&[deployment("4"), with_status("5")]));
+    assert_eq!(app.refuses(all_or_nothing, 422, "import-refused").await, ["/2/status"]);
+}
+
+async fn what_is_wrong_with_a_line_is_said_of_the_line(engine: Engine) {
+    let app = engine.app().await;
+    let lines = ["[]", "{\"kind\": ", "nonsense", "{\"id\": \"1\", \"id\": \"2\"}", "{} {}", "{}"];
+    let answer = Answer::of(sending(&app, "", lines.join("\n"))).await;
+    let problem = answer.expect(422);
+    let details = problem["errors"].as_array().unwrap().iter().map(|error| error["detail"].as_str().unwrap());
+    let expected = [
+        "the line must be a JSON object",
+        "not JSON: EOF while parsing a value at column 8",
+        "not JSON: expected ident at column 2",
+        "duplicate field `id` at column 16",
+        "not JSON: trailing characters at column 4",
+        "required: deployment or incident",
+    ];
+    assert_eq!(details.take(6).collect::<Vec<_>>(), expected);
 }
 
 async fn when_every_line_is_refused_so_is_the_import(engine: Engine) {

@@ -16,6 +16,7 @@ on_each_engine! {
     badges_of_nothing_and_of_too_little_say_so,
     a_panel_draws_each_week,
     limits_are_those_of_the_trend,
+    a_panel_is_well_formed_whatever_a_project_is_called,
     what_is_not_public_is_not_there,
     only_production_is_public,
     answers_are_kept_for_some_minutes,
@@ -144,6 +145,21 @@ async fn limits_are_those_of_the_trend(engine: Engine) {
     assert!(limited.contains(&says), "{limited}");
     let too_few = of("&limits=true&interval=month").await;
     assert!(too_few.contains("no limits can be drawn"), "{too_few}");
+}
+
+async fn a_panel_is_well_formed_whatever_a_project_is_called(engine: Engine) {
+    let odd = "a\u{fffe}b\u{ffff}<&";
+    let adjust = |config: &mut Config| {
+        config.public = vec![Publication { projects: vec![name(odd)], metrics: METRICS.to_vec() }];
+    };
+    let app = engine.app_with(adjust).await;
+    deploy(&app, odd, 0..3, &json!({})).await;
+    for path in ["/panels/deployment_frequency.svg", "/badges/deployment_frequency.svg"] {
+        let svg = app.get(path).await;
+        assert_eq!(svg.status, 200);
+        assert!(!svg.text.contains(['\u{fffe}', '\u{ffff}']), "{}", svg.text);
+        assert!(path.contains("badges") || svg.text.contains("a\u{fffd}b\u{fffd}&#60;&#38;"), "{}", svg.text);
+    }
 }
 
 /// All that a stranger sees of an answer, without what differs from request to request.

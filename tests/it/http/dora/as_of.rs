@@ -69,6 +69,17 @@ async fn what_was_explained_then_is_explained_again(engine: Engine) {
     let explanation = async |query: &str| {
         let mut explanation = app.get(&format!("/dora/explain?{query}")).await.expect(200);
         explanation.as_object_mut().unwrap().remove("as_of");
+        // links lead to what there is now; and why nothing is known of a deployment is told of now only
+        for fact in explanation["facts"].as_array_mut().unwrap() {
+            for now in ["link", "related", "deleted"] {
+                fact.as_object_mut().unwrap().remove(now);
+            }
+            if fact["reason"] == "deployment_deleted" {
+                (fact["reason"], fact["detail"]) = (json!("deployment_not_deployed"), Value::Null);
+            } else if fact["reason"] == "deployment_not_deployed" {
+                fact["detail"] = Value::Null;
+            }
+        }
         explanation
     };
     let mut given = Vec::new();
@@ -84,9 +95,6 @@ async fn what_was_explained_then_is_explained_again(engine: Engine) {
         }
     }
     assert!(given.iter().filter(|(_, then)| then["left_out"] != 0 && then["counted"] != 0).count() > 50);
-    assert!(
-        given.iter().any(|(_, then)| then["facts"].as_array().unwrap().iter().any(|fact| fact["related"] != json!([])))
-    );
     for (question, then) in given {
         assert_eq!(explanation(&question).await, then, "{question}");
     }

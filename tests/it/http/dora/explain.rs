@@ -12,6 +12,7 @@ on_each_engine! {
     incidents_are_explained_too,
     the_facts_add_up_to_the_answer,
     links_lead_to_the_facts,
+    no_link_leads_to_what_was_deleted,
     pages_lead_through_everything_once,
     one_side_can_be_asked_for,
     bad_questions_are_refused,
@@ -126,7 +127,7 @@ async fn every_fact_is_there_with_its_reason(engine: Engine) {
             "kind": "deployment", "project_id": "shop", "id": "hit", "team_id": null, "environment": "production",
             "at": "2026-06-03T10:00:00Z", "counted": true, "counts_as": ["deployments", "failed"], "reason": "incident",
             "detail": "incidents one, two are linked to it", "seconds": null, "link": "/deployments/hit?project_id=shop",
-            "first_commit_from": null,
+            "first_commit_from": null, "deleted": false,
             "url": "https://ci.example/7",
             "related": ["/incidents/one?project_id=shop", "/incidents/two?project_id=shop"],
         })
@@ -229,6 +230,56 @@ async fn links_lead_to_the_facts(engine: Engine) {
             assert_eq!(app.get(fact["link"].as_str().unwrap()).await.expect(200)["id"], fact["id"]);
         }
     }
+}
+
+async fn no_link_leads_to_what_was_deleted(engine: Engine) {
+    let app = engine.app().await;
+    tell(
+        &app,
+        [
+            deployed("gone", "2026-06-10T10:00:00Z", json!({})),
+            incident("kept", "2026-06-10T11:00:00Z", json!({"deployment_id": "gone"})),
+            deployed("kept", "2026-06-11T10:00:00Z", json!({})),
+            incident("gone", "2026-06-11T11:00:00Z", json!({"deployment_id": "kept"})),
+            // of another project, and there
+            deployed("gone", "2026-06-12T10:00:00Z", json!({"project_id": "api"})),
+        ],
+    )
+    .await;
+    app.set_now("2026-06-15T13:00:00Z");
+    for path in ["/deployments/gone?project_id=shop", "/incidents/gone"] {
+        assert_eq!(app.request(Method::DELETE, path).send().await.unwrap().status(), 204);
+    }
+    let then = async |metric: &str| {
+        let question = format!("metric={metric}&{JUNE}&as_of=2026-06-15T12:00:00Z");
+        let facts = app.get(&format!("/dora/explain?{question}")).await.expect(200)["facts"].clone();
+        let links = |fact: &Value| {
+            let related = fact["related"].as_array().unwrap();
+            related.iter().chain(&[fact["link"].clone()]).filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        for link in facts.as_array().unwrap().iter().flat_map(|fact| -> Vec<String> { links(fact) }) {
+            app.get(&link).await.expect(200);
+        }
+        let told = |fact: &Value| {
+            let project_and_id = format!("{} {}", fact["project_id"], fact["id"]).replace('"', "");
+            (project_and_id, fact["counted"] == true, fact["deleted"] == true, links(fact).len())
+        };
+        facts.as_array().unwrap().iter().map(told).collect::<Vec<_>>()
+    };
+    let line = |id: &str, deleted, links| (id.to_owned(), true, deleted, links);
+    assert_eq!(
+        then("change_failure_rate").await,
+        [line("api gone", false, 1), line("shop kept", false, 1), line("shop gone", true, 1)],
+        "the second's incident is gone, the third's is not"
+    );
+    assert_eq!(then("time_to_detect").await, [line("shop gone", true, 1), line("shop kept", false, 1)]);
+    // now it is known why nothing is known
+    let now = app.get(&format!("/dora/explain?metric=time_to_detect&{JUNE}")).await.expect(200);
+    let fact = &now["facts"][0];
+    assert_eq!((&fact["id"], &fact["reason"]), (&json!("kept"), &json!("deployment_deleted")));
+    assert_eq!((&fact["detail"], &fact["related"]), (&json!("its deployment gone was deleted"), &json!([])));
+    let page = app.request(Method::GET, "/facts?metric=time_to_detect").header("accept", "text/html");
+    assert!(crate::app::Answer::of(page).await.text.contains("its deployment gone was deleted"));
 }
 
 async fn pages_lead_through_everything_once(engine: Engine) {
