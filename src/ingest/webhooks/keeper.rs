@@ -62,7 +62,8 @@ impl InboxKeeper {
         }
     }
 
-    async fn look(&mut self) -> Result<(), storage::Error> {
+    /// Tells by metrics how things stand, and warns once of each source that has fallen silent. Which are silent now.
+    pub async fn look(&mut self) -> Result<&BTreeSet<String>, storage::Error> {
         let now = self.clock.now();
         for standing in [Standing::Received, Standing::Failed] {
             let count = u64::try_from(self.store.inbox_count(standing).await?).unwrap_or_default();
@@ -84,7 +85,7 @@ impl InboxKeeper {
                 );
             }
         }
-        Ok(())
+        Ok(&self.silent)
     }
 
     async fn clear(&self) {

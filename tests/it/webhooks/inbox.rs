@@ -1,7 +1,8 @@
 //! From a delivery to facts: who may deliver, what is kept, what becomes of it.
 
 use em_metrics::auth::Role;
-use em_metrics::config::{Auth, Config, Source, Token};
+use em_metrics::config::{Auth, Config, Source, Token, Webhooks};
+use em_metrics::ingest::webhooks::InboxKeeper;
 use em_metrics::webhooks::vendor;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::Method;
@@ -26,6 +27,7 @@ on_each_engine! {
     an_impossible_delivery_has_failed_and_says_why,
     a_form_with_a_payload_is_read,
     what_is_old_or_too_much_is_cleared_away,
+    a_source_that_falls_silent_is_warned_about_until_it_sends_again,
 }
 
 pub const SECRET: &str = "a secret of the tests";
@@ -343,4 +345,21 @@ async fn what_is_old_or_too_much_is_cleared_away(engine: Engine) {
     assert_eq!(left().await, ["2", "3"]);
     assert_eq!(app.store.clear_inbox(eleven, 15).await.unwrap(), 1);
     assert_eq!(left().await, ["3"]);
+}
+
+async fn a_source_that_falls_silent_is_warned_about_until_it_sends_again(engine: Engine) {
+    let app = engine.app_with(closed).await.authorized("Bearer Writer token");
+    let silent_after_hours = 48;
+    let section = Webhooks { silent_after_hours, ..Webhooks::default() };
+    let mut keeper = InboxKeeper::new(app.store.clone(), app.clock.clone(), &section);
+    let mut silent = async |now: &str| {
+        app.set_now(now);
+        keeper.look().await.unwrap().iter().cloned().collect::<Vec<_>>()
+    };
+    assert!(silent("2026-06-15T12:00:00Z").await.is_empty(), "who has never sent is not missed");
+    Answer::of(github(&app, "ping", "1", "{}")).await.expect(200);
+    assert!(silent("2026-06-17T11:59:00Z").await.is_empty());
+    assert_eq!(silent("2026-06-17T12:00:00Z").await, ["github"]);
+    Answer::of(github(&app, "ping", "2", "{}")).await.expect(200);
+    assert!(silent("2026-06-17T12:01:00Z").await.is_empty());
 }
