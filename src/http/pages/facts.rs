@@ -87,7 +87,7 @@ pub async fn get_facts(visitor: Visitor, State(state): State<AppState>, mut quer
         window: filters.window(),
         scope: filters.scope(),
         formula: metric.formula(),
-        back: filters.link("./", &[]),
+        back: filters.link_back(),
         views: views.to_vec(),
         lines: page.lines.into_iter().map(|line| row(line, &filters)).collect(),
         next,
