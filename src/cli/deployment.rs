@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::client::{Request, Service, path};
-use super::output::duration;
+use crate::dora::words::duration;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -40,21 +40,6 @@ fn a_wrong_command_line_is_2_unless_nothing_may_fail() {
 }
 
 #[test]
-fn lengths_of_time_are_told_in_two_units() {
-    for (seconds, words) in [
-        (0.0, "0 s"),
-        (59.4, "59 s"),
-        (60.0, "1 min"),
-        (3599.0, "59 min 59 s"),
-        (7500.0, "2 h 5 min"),
-        (90_000.0, "1 d 1 h"),
-        (86_460.0, "1 d"),
-    ] {
-        assert_eq!(output::duration(seconds), words);
-    }
-}
-
-#[test]
 fn the_health_check_asks_where_the_service_listens() {
     for (host, address) in [
         ("0.0.0.0", "127.0.0.1:3000"),

@@ -34,6 +34,22 @@ impl<T> Edit<T> {
     }
 }
 
+impl<T: PartialEq + Clone> Edit<T> {
+    /// What leads from one to the other.
+    pub fn between(before: Option<&T>, after: Option<&T>) -> Self {
+        match after {
+            _ if before == after => Self::Keep,
+            Some(after) => Self::Set(after.clone()),
+            None => Self::Clear,
+        }
+    }
+
+    /// The same, of a field that every fact has.
+    pub fn replacing(before: Option<&T>, after: Option<&T>) -> Self {
+        if after.is_some() { Self::between(before, after) } else { Self::Keep }
+    }
+}
+
 impl<T: Clone> Edit<T> {
     fn apply(&self, stored: &mut Option<T>) {
         match self {

@@ -26,6 +26,11 @@ pub fn hear<T: Ord>(known: &mut Option<Said<T>>, at: Timestamp, value: Option<T>
     }
 }
 
+/// What is known of a field.
+pub fn known<T: Clone>(said: Option<&Said<T>>) -> Option<T> {
+    said.map(|said| said.value.clone())
+}
+
 /// The earlier of the two that are known.
 pub fn earliest(known: Option<Timestamp>, said: Option<Timestamp>) -> Option<Timestamp> {
     known.into_iter().chain(said).min()

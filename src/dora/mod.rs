@@ -17,6 +17,7 @@ pub mod trend;
 mod window;
 #[cfg(test)]
 mod window_tests;
+pub mod words;
 
 pub use facts::{Bare, Deployment, Incident, Linked, Reached, Recovery};
 pub use index::Index;

@@ -65,11 +65,11 @@ fn row(text: &mut String, number: &Number) {
     let trend = &number.trend;
     let _ = write!(text, "<tr><th scope=\"row\">{}</th>", safe(&words::name(number)));
     for window in [&trend.this, &trend.before] {
-        let value = safe(&words::value(&trend.measured, window));
+        let value = safe(&words::value(number.metric, window));
         let _ = write!(text, "<td class=\"n\">{value}</td><td class=\"n\">{}</td>", window.n);
     }
     let class = if trend.verdict == "signal" { "signal" } else { "quiet" };
-    let (change, verdict) = (safe(&words::change(trend)), safe(&words::verdict(trend)));
+    let (change, verdict) = (safe(&words::change(number)), safe(&words::verdict(trend)));
     let _ = writeln!(text, "<td class=\"n\">{change}</td><td class=\"{class}\">{verdict}</td></tr>");
 }
 

@@ -18,11 +18,11 @@ pub(super) fn render(report: &Report) -> String {
         let trend = &number.trend;
         let cells = [
             words::name(number),
-            words::value(&trend.measured, &trend.this),
+            words::value(number.metric, &trend.this),
             trend.this.n.to_string(),
-            words::value(&trend.measured, &trend.before),
+            words::value(number.metric, &trend.before),
             trend.before.n.to_string(),
-            words::change(trend),
+            words::change(number),
             words::verdict(trend),
         ];
         let _ = writeln!(text, "| {} |", cells.map(|cell| safe(&cell)).join(" | "));

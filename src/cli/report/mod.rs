@@ -80,10 +80,11 @@ impl Arguments {
         let this = self.get::<Value>("/dora", &span, &[]).await?;
         let interval = interval(&this);
         let (mut numbers, mut open) = (Vec::new(), Vec::new());
-        for metric in Metric::ALL.map(Metric::name) {
-            let trend: Trend = self.get("/dora/trend", &span, &[("metric", metric), ("interval", interval)]).await?;
-            let explanation = self.explanation(&span, metric).await?;
-            if metric == Metric::Incidents.name() {
+        for metric in Metric::ALL {
+            let trend: Trend =
+                self.get("/dora/trend", &span, &[("metric", metric.name()), ("interval", interval)]).await?;
+            let explanation = self.explanation(&span, metric.name()).await?;
+            if metric == Metric::Incidents {
                 open = explanation
                     .facts
                     .iter()

@@ -1,8 +1,11 @@
 //! What a report says, made from the service's answers. Its serde form is what `--format json` prints: fields are only
 //! ever added.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
+
+use crate::dora::Measured;
+use crate::dora::explain::Metric;
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Report {
@@ -32,7 +35,8 @@ pub(super) struct Count {
 /// A metric, what has become of it, and the facts behind it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Number {
-    pub(super) metric: String,
+    #[serde(serialize_with = "by_name")]
+    pub(super) metric: Metric,
     #[serde(flatten)]
     pub(super) trend: Trend,
     pub(super) formula: String,
@@ -51,6 +55,8 @@ pub(super) struct Trend {
     pub(super) measured: String,
     pub(super) this: Window,
     pub(super) before: Window,
+    #[serde(default)]
+    pub(super) difference: Option<f64>,
     pub(super) relative_difference: Option<f64>,
     /// `signal`, `noise` or `not_enough_data`
     pub(super) verdict: String,
@@ -133,20 +139,27 @@ pub(super) fn counts(this: &Value, before: &Value) -> Vec<Count> {
     COUNTS.iter().map(|(what, at)| Count { what, this: read(this, at), before: read(before, at) }).collect()
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde hands over")]
+fn by_name<S: Serializer>(metric: &Metric, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(metric.name())
+}
+
 impl Number {
     /// Of the facts, those that say most: what the numerator of a share counts, the longest durations, the newest.
-    pub(super) fn new(metric: &str, trend: Trend, explanation: Explanation, most: usize) -> Self {
+    pub(super) fn new(metric: Metric, trend: Trend, explanation: Explanation, most: usize) -> Self {
         let Explanation { formula, counted, left_out, mut facts } = explanation;
         let looked_at = facts.len() as u64;
-        match trend.measured.as_str() {
-            "ratio" => facts.retain(|fact| fact.counts_as.iter().any(|word| word == "failed" || word == "unplanned")),
-            "median_seconds" => {
+        match metric.measured() {
+            Measured::Ratio => {
+                facts.retain(|fact| fact.counts_as.iter().any(|word| word == "failed" || word == "unplanned"));
+            }
+            Measured::Median => {
                 facts.retain(|fact| fact.seconds.is_some());
                 facts.sort_by(|a, b| b.seconds.unwrap_or(0.0).total_cmp(&a.seconds.unwrap_or(0.0)));
             }
-            _ => {}
+            Measured::PerDay | Measured::StartedPerDay => {}
         }
         facts.truncate(most);
-        Self { metric: metric.to_owned(), trend, formula, counted, left_out, looked_at, facts }
+        Self { metric, trend, formula, counted, left_out, looked_at, facts }
     }
 }

@@ -11,8 +11,9 @@ fn window(n: u64, value: Option<f64>, enough: bool) -> Window {
 }
 
 fn report() -> Report {
-    let trend = |measured: &str, this, verdict: &str, better| Trend {
+    let trend = |measured: &str, this: Window, verdict: &str, better| Trend {
         measured: measured.to_owned(),
+        difference: this.value.map(|value| value - 0.5),
         this,
         before: window(6, Some(0.5), true),
         relative_difference: Some(0.5),
@@ -32,7 +33,7 @@ fn report() -> Report {
         link: "/deployments/1".to_owned(),
     };
     let explanation = |facts| Explanation { formula: "a / b".to_owned(), counted: 3, left_out: 1, facts };
-    let number = |metric: &str, trend, facts| Number::new(metric, trend, explanation(facts), 2);
+    let number = |metric, trend, facts| Number::new(metric, trend, explanation(facts), 2);
     Report {
         from: "2026-06-08T00:00:00Z".to_owned(),
         to: "2026-06-15T00:00:00Z".to_owned(),
@@ -44,12 +45,12 @@ fn report() -> Report {
         counts: vec![Count { what: "deployments", this: 9, before: 6 }],
         numbers: vec![
             number(
-                "lead_time_for_changes",
+                Metric::LeadTimeForChanges,
                 trend("median_seconds", window(9, Some(7500.0), true), "signal", Some(false)),
                 vec![fact("1", Some(60.0), "n"), fact("2", Some(3600.0), "n"), fact("3", Some(120.0), "n")],
             ),
             number(
-                "change_failure_rate",
+                Metric::ChangeFailureRate,
                 trend("ratio", window(9, Some(0.125), false), "not_enough_data", None),
                 vec![fact("4", None, "failed"), fact("5", None, "x")],
             ),
@@ -82,7 +83,7 @@ fn markdown_keeps_its_shape_whatever_things_are_called() {
         "{text}"
     );
     let bars = |line: &str| line.replace("\\\\", "").replace("\\|", "").matches('|').count();
-    for (table, columns) in [("deployments", 3), ("Lead time", 7), ("deployment 2", 5)] {
+    for (table, columns) in [("deployments", 3), ("Change lead time", 7), ("deployment 2", 5)] {
         let row = text.lines().find(|line| line.starts_with(&format!("| {table}"))).unwrap();
         assert_eq!(bars(row), columns + 1, "{row}");
     }
@@ -93,8 +94,8 @@ fn markdown_keeps_its_shape_whatever_things_are_called() {
 
     | | this time | n | before | n | change | verdict |
     | --- | ---: | ---: | ---: | ---: | ---: | --- |
-    | Lead time for changes, median | 2 h 5 min | 9 | 1 s | 6 | +50 % | signal: worse on 2 of 7 |
-    | Change failure rate | not enough data | 9 | 50.0 % | 6 | +50 % | not enough data |
+    | Change lead time, median | 2 h 5 min | 9 | under 1 s | 6 | 50 % more | signal: worse on 2 of 7 |
+    | Change fail rate | not enough data | 9 | 50 % | 6 | 37.5 points less | not enough data |
     ");
 }
 

@@ -1,9 +1,9 @@
 //! Numbers as people read them; the same in every form of a report.
 
 use super::model::{Fact, Incident, Number, Report, Trend, Window};
-use crate::cli::output::duration;
-
-pub(super) const NOT_ENOUGH: &str = "not enough data";
+use crate::dora::explain::Metric;
+use crate::dora::words::{self, NOT_ENOUGH, duration};
+use crate::dora::{Measure, Measured};
 
 pub(super) fn title(report: &Report) -> String {
     format!("Engineering report, {} to {}", day(&report.from), day(&report.to))
@@ -27,32 +27,21 @@ fn day(time: &str) -> &str {
     time.split('T').next().unwrap_or(time)
 }
 
-/// `lead_time_for_changes` -> `Lead time for changes`
+/// `Change lead time, median`
 pub(super) fn name(number: &Number) -> String {
-    let words = number.metric.replace('_', " ");
-    let mut letters = words.chars();
-    let first = letters.next().map(|first| first.to_ascii_uppercase());
-    let what = if number.trend.measured == "median_seconds" { ", median" } else { "" };
-    first.into_iter().chain(letters).chain(what.chars()).collect()
+    let what = if number.metric.measured() == Measured::Median { ", median" } else { "" };
+    format!("{}{what}", words::title(number.metric))
 }
 
-pub(super) fn value(measured: &str, window: &Window) -> String {
-    match window.value {
-        None => "-".to_owned(),
-        Some(_) if !window.enough => NOT_ENOUGH.to_owned(),
-        Some(value) => match measured {
-            "median_seconds" => duration(value),
-            "ratio" => format!("{:.1} %", value * 100.0),
-            _ => format!("{value:.2} a day"),
-        },
-    }
+pub(super) fn value(metric: Metric, window: &Window) -> String {
+    let Window { n, value, enough, .. } = *window;
+    if value.is_none() { "-".to_owned() } else { words::measure(metric, Measure { n, value, enough }) }
 }
 
-pub(super) fn change(trend: &Trend) -> String {
-    match trend.relative_difference {
-        Some(difference) if difference.is_finite() => format!("{:+.0} %", difference * 100.0),
-        _ => String::new(),
-    }
+pub(super) fn change(number: &Number) -> String {
+    let Trend { difference, relative_difference, .. } = number.trend;
+    let none = || if difference == Some(0.0) { "none".to_owned() } else { String::new() };
+    words::difference(number.metric, difference, relative_difference).unwrap_or_else(none)
 }
 
 /// Of a signal what stands out: the window as a whole may point elsewhere, and its change stands beside this.
@@ -74,10 +63,10 @@ pub(super) fn verdict(trend: &Trend) -> String {
 
 /// Which of the facts behind a number are shown.
 pub(super) fn selection(number: &Number) -> String {
-    let which = match number.trend.measured.as_str() {
-        "ratio" => "those that count against it",
-        "median_seconds" => "the longest",
-        _ => "the newest",
+    let which = match number.metric.measured() {
+        Measured::Ratio => "those that count against it",
+        Measured::Median => "the longest",
+        Measured::PerDay | Measured::StartedPerDay => "the newest",
     };
     let Number { counted, left_out, looked_at, facts, .. } = number;
     let among = if looked_at < counted { format!(" among the newest {looked_at}") } else { String::new() };

@@ -8,7 +8,7 @@ use super::create::empty;
 use super::{Deployment, Status};
 use crate::domain::correction::{self, Edit};
 use crate::domain::refusal::Refusal;
-use crate::domain::seen::{Said, Steps, earliest, hear};
+use crate::domain::seen::{Said, Steps, earliest, hear, known};
 use crate::domain::{Context, Name, Prose, Timestamp, time};
 
 /// What one message says.
@@ -97,7 +97,7 @@ struct Told {
     username: Option<Name>,
     url: Option<Prose>,
     reason: Option<Prose>,
-    unplanned: bool,
+    unplanned: Option<bool>,
 }
 
 impl Sighting {
@@ -145,16 +145,13 @@ impl Seen {
     }
 
     fn told(&self) -> Told {
-        fn value<T: Clone>(said: Option<&Said<T>>) -> Option<T> {
-            said.map(|said| said.value.clone())
-        }
         let mut told = Told {
-            environment: value(self.environment.as_ref()),
-            commit_sha: value(self.commit_sha.as_ref()),
-            version: value(self.version.as_ref()),
-            username: value(self.username.as_ref()),
-            url: value(self.url.as_ref()),
-            unplanned: self.unplanned,
+            environment: known(self.environment.as_ref()),
+            commit_sha: known(self.commit_sha.as_ref()),
+            version: known(self.version.as_ref()),
+            username: known(self.username.as_ref()),
+            url: known(self.url.as_ref()),
+            unplanned: self.unplanned.then_some(true),
             ..Told::default()
         };
         for Said { value, .. } in self.steps.iter() {
@@ -176,7 +173,7 @@ impl Seen {
         let end = told.deployed_at.or(told.failed_at);
         told.deploy_start_at = self.start.filter(|start| end.is_none_or(|end| *start <= end));
         told.reason =
-            if end == told.deployed_at && told.rolled_back_at.is_none() { None } else { value(self.reason.as_ref()) };
+            if end == told.deployed_at && told.rolled_back_at.is_none() { None } else { known(self.reason.as_ref()) };
         told
     }
 }
@@ -198,13 +195,6 @@ pub fn first_sighted(
 
 /// Takes in what was said; changes only what follows differently from it than before.
 pub fn sight(fact: &mut Deployment, sighting: &Sighting) -> Result<(), Refusal> {
-    fn edit<T: PartialEq + Clone>(before: Option<&T>, after: Option<&T>) -> Edit<T> {
-        match after {
-            _ if before == after => Edit::Keep,
-            Some(after) => Edit::Set(after.clone()),
-            None => Edit::Clear,
-        }
-    }
     let mut seen = fact.seen.clone().unwrap_or_default();
     let was = seen.told();
     seen.hear(sighting);
@@ -212,21 +202,18 @@ pub fn sight(fact: &mut Deployment, sighting: &Sighting) -> Result<(), Refusal> 
     fact.seen = Some(seen);
     correction::Deployment {
         team_id: Edit::Keep,
-        environment: match edit(was.environment.as_ref(), is.environment.as_ref()) {
-            Edit::Clear => Edit::Keep,
-            edit => edit,
-        },
+        environment: Edit::replacing(was.environment.as_ref(), is.environment.as_ref()),
         first_commit_at: Edit::Keep,
-        deploy_start_at: edit(was.deploy_start_at.as_ref(), is.deploy_start_at.as_ref()),
-        deployed_at: edit(was.deployed_at.as_ref(), is.deployed_at.as_ref()),
-        failed_at: edit(was.failed_at.as_ref(), is.failed_at.as_ref()),
-        rolled_back_at: edit(was.rolled_back_at.as_ref(), is.rolled_back_at.as_ref()),
-        reason: edit(was.reason.as_ref(), is.reason.as_ref()),
-        username: edit(was.username.as_ref(), is.username.as_ref()),
-        commit_sha: edit(was.commit_sha.as_ref(), is.commit_sha.as_ref()),
-        version: edit(was.version.as_ref(), is.version.as_ref()),
-        url: edit(was.url.as_ref(), is.url.as_ref()),
-        unplanned: if was.unplanned == is.unplanned { Edit::Keep } else { Edit::Set(true) },
+        deploy_start_at: Edit::between(was.deploy_start_at.as_ref(), is.deploy_start_at.as_ref()),
+        deployed_at: Edit::between(was.deployed_at.as_ref(), is.deployed_at.as_ref()),
+        failed_at: Edit::between(was.failed_at.as_ref(), is.failed_at.as_ref()),
+        rolled_back_at: Edit::between(was.rolled_back_at.as_ref(), is.rolled_back_at.as_ref()),
+        reason: Edit::between(was.reason.as_ref(), is.reason.as_ref()),
+        username: Edit::between(was.username.as_ref(), is.username.as_ref()),
+        commit_sha: Edit::between(was.commit_sha.as_ref(), is.commit_sha.as_ref()),
+        version: Edit::between(was.version.as_ref(), is.version.as_ref()),
+        url: Edit::between(was.url.as_ref(), is.url.as_ref()),
+        unplanned: Edit::between(was.unplanned.as_ref(), is.unplanned.as_ref()),
     }
     .apply(fact)
 }

@@ -1,5 +1,6 @@
 //! An incident and what may happen to it. Identified by (project, id); may be linked to a deployment.
 
+mod create;
 mod sighted;
 
 use serde::{Deserialize, Serialize};
@@ -7,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::correction::Edit;
 use super::deployment::Deployment;
 use super::refusal::{FieldProblem, Findings, Refusal};
-use super::rules::{in_order, not_before, not_in_the_future, same_time, settle};
+use super::rules::{in_order, not_before, not_in_the_future, same_time};
 use super::time;
 use super::{Context, Marks, Name, Prose, Timestamp, correction};
+use create::{imported, opened};
 use sighted::{first_sighted, sight};
 
 pub use sighted::{Cause, Seen, Sighting, State, overtaken};
@@ -232,89 +234,7 @@ pub fn apply(
     Ok(after)
 }
 
-fn opened(
-    before: Option<&Incident>,
-    id: &Name,
-    project_id: Option<&Name>,
-    opening: &Opening,
-    linked: Option<&Deployment>,
-    context: &Context<'_>,
-) -> Result<Incident, Refusal> {
-    let Some(project_id) = project_id else {
-        return Err(Refusal::Invalid(vec![FieldProblem::new("/project_id", "required")]));
-    };
-    known_deployment(opening.deployment_id.as_ref(), linked, project_id)?;
-    let Some(before) = before else {
-        let empty = empty(id, project_id, linked, opening.started_at.unwrap_or(context.now), context);
-        return Ok(Incident {
-            environment: opening.environment.clone().unwrap_or(empty.environment),
-            deployment_id: opening.deployment_id.clone(),
-            deployment_deployed_at: linked.and_then(|d| d.deployed_at),
-            severity: opening.severity.clone(),
-            title: opening.title.clone(),
-            url: opening.url.clone(),
-            ..empty
-        });
-    };
-    let mut after = before.clone();
-    let mut conflicts = Findings::default();
-    let mut environment = Some(after.environment.clone());
-    let mut started_at = Some(after.started_at);
-    settle("/environment", &mut environment, opening.environment.as_ref(), &mut conflicts);
-    settle("/started_at", &mut started_at, opening.started_at.as_ref(), &mut conflicts);
-    settle("/deployment_id", &mut after.deployment_id, opening.deployment_id.as_ref(), &mut conflicts);
-    settle("/severity", &mut after.severity, opening.severity.as_ref(), &mut conflicts);
-    settle("/title", &mut after.title, opening.title.as_ref(), &mut conflicts);
-    settle("/url", &mut after.url, opening.url.as_ref(), &mut conflicts);
-    conflicts.or(Refusal::Conflict)?;
-    if before.deployment_id.is_none() {
-        after.deployment_deployed_at = linked.and_then(|d| d.deployed_at);
-    }
-    Ok(after)
-}
-
-/// What an import starts from; its fields are put in like a correction's.
-fn imported(
-    id: &Name,
-    project_id: Option<&Name>,
-    correction: &correction::Incident,
-    linked: Option<&Deployment>,
-    context: &Context<'_>,
-) -> Result<Incident, Refusal> {
-    let required = |pointer| Refusal::Invalid(vec![FieldProblem::new(pointer, "required")]);
-    let project_id = project_id.ok_or_else(|| required("/project_id"))?;
-    let started_at = correction.started_at.value().ok_or_else(|| required("/started_at"))?;
-    Ok(empty(id, project_id, linked, *started_at, context))
-}
-
-fn empty(
-    id: &Name,
-    project_id: &Name,
-    linked: Option<&Deployment>,
-    started_at: Timestamp,
-    context: &Context<'_>,
-) -> Incident {
-    Incident {
-        id: id.clone(),
-        project_id: project_id.clone(),
-        team_id: context.teams.resolve(None, project_id, None),
-        environment: linked.map_or_else(|| context.production.clone(), |linked| linked.environment.clone()),
-        deployment_id: None,
-        deployment_deployed_at: None,
-        severity: None,
-        title: None,
-        url: None,
-        started_at,
-        restored_at: None,
-        finished_at: None,
-        counted: Marks::default(),
-        created_at: context.now,
-        updated_at: context.now,
-        deleted_at: None,
-        seen: None,
-    }
-}
-
+/// What is linked to has to be there.
 fn known_deployment(sent: Option<&Name>, found: Option<&Deployment>, project_id: &Name) -> Result<(), Refusal> {
     let (Some(deployment_id), None) = (sent, found) else { return Ok(()) };
     let detail = format!("there is no deployment {deployment_id:?} in project {project_id:?}");

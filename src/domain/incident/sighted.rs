@@ -4,10 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Incident, empty};
+use super::Incident;
+use super::create::empty;
 use crate::domain::correction::{self, Edit};
 use crate::domain::refusal::{FieldProblem, Refusal};
-use crate::domain::seen::{Said, Steps, earliest, hear};
+use crate::domain::seen::{Said, Steps, earliest, hear, known};
 use crate::domain::{Context, Deployment, Name, Prose, Timestamp, time};
 
 /// What one message says.
@@ -157,15 +158,12 @@ impl Seen {
     }
 
     fn told(&self) -> Told {
-        fn value<T: Clone>(said: Option<&Said<T>>) -> Option<T> {
-            said.map(|said| said.value.clone())
-        }
         let mut told = Told {
             started_at: self.start.or(self.first),
-            environment: value(self.environment.as_ref()),
-            severity: value(self.severity.as_ref()),
-            title: value(self.title.as_ref()),
-            url: value(self.url.as_ref()),
+            environment: known(self.environment.as_ref()),
+            severity: known(self.severity.as_ref()),
+            title: known(self.title.as_ref()),
+            url: known(self.url.as_ref()),
             ..Told::default()
         };
         for Said { value, .. } in self.steps.iter() {
@@ -204,19 +202,6 @@ pub fn first_sighted(
 
 /// Takes in what was said; changes only what follows differently from it than before.
 pub fn sight(fact: &mut Incident, sighting: &Sighting, context: &Context<'_>) -> Result<(), Refusal> {
-    fn edit<T: PartialEq + Clone>(before: Option<&T>, after: Option<&T>) -> Edit<T> {
-        match after {
-            _ if before == after => Edit::Keep,
-            Some(after) => Edit::Set(after.clone()),
-            None => Edit::Clear,
-        }
-    }
-    fn replace<T: PartialEq + Clone>(before: Option<&T>, after: Option<&T>) -> Edit<T> {
-        match edit(before, after) {
-            Edit::Clear => Edit::Keep,
-            edit => edit,
-        }
-    }
     let mut seen = fact.seen.clone().unwrap_or_default();
     let was = seen.told();
     seen.hear(sighting);
@@ -227,14 +212,14 @@ pub fn sight(fact: &mut Incident, sighting: &Sighting, context: &Context<'_>) ->
     }
     correction::Incident {
         team_id: Edit::Keep,
-        environment: replace(was.environment.as_ref(), is.environment.as_ref()),
+        environment: Edit::replacing(was.environment.as_ref(), is.environment.as_ref()),
         deployment_id: Edit::Keep,
-        severity: edit(was.severity.as_ref(), is.severity.as_ref()),
-        title: edit(was.title.as_ref(), is.title.as_ref()),
-        url: edit(was.url.as_ref(), is.url.as_ref()),
-        started_at: replace(was.started_at.as_ref(), is.started_at.as_ref()),
-        restored_at: edit(was.restored_at.as_ref(), is.restored_at.as_ref()),
-        finished_at: edit(was.finished_at.as_ref(), is.finished_at.as_ref()),
+        severity: Edit::between(was.severity.as_ref(), is.severity.as_ref()),
+        title: Edit::between(was.title.as_ref(), is.title.as_ref()),
+        url: Edit::between(was.url.as_ref(), is.url.as_ref()),
+        started_at: Edit::replacing(was.started_at.as_ref(), is.started_at.as_ref()),
+        restored_at: Edit::between(was.restored_at.as_ref(), is.restored_at.as_ref()),
+        finished_at: Edit::between(was.finished_at.as_ref(), is.finished_at.as_ref()),
     }
     .apply(fact)
 }

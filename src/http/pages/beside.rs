@@ -1,8 +1,8 @@
 //! The five keys beside what DORA has published. No figure of others stands here without its source.
 
-use super::text::short;
 use crate::benchmarks::{Group, Peers, Source};
 use crate::dora::benchmark::{self, Benchmark, Key, Standing};
+use crate::dora::words::short;
 
 /// A key beside others.
 #[derive(Debug)]

@@ -2,14 +2,14 @@
 
 use super::beside::Beside;
 use super::filters::Filters;
-use super::shown::{self, Shown};
-use super::text::{count, duration, percent, short};
+use super::shown::Shown;
 use super::trend::Change;
 use crate::dora::Keys;
 use crate::dora::benchmark::Benchmark;
 use crate::dora::explain::Metric;
 use crate::dora::keys::{Durations, Share};
 use crate::dora::trend::Trend;
+use crate::dora::words::{self, count, duration, percent, short};
 
 #[derive(Debug)]
 pub struct Card {
@@ -28,7 +28,7 @@ pub struct Card {
 /// `trends`: of each of the metrics of the benchmark, in their order.
 pub fn cards(filters: &Filters, keys: &Keys, trends: &[(Metric, Trend)], benchmark: &Benchmark) -> Vec<Card> {
     let card = |((metric, trend), beside): (&(Metric, Trend), _)| Card {
-        name: shown::name(*metric),
+        name: words::title(*metric),
         metric: metric.name(),
         about: about(*metric),
         formula: metric.formula(),

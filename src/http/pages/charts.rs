@@ -2,11 +2,12 @@
 
 use super::filters::Filters;
 use super::shown;
-use super::text::{Figure, count, part, short, tick};
+use super::text::{Figure, part, tick};
 use super::trend::Change;
 use crate::dora::explain::Metric;
 use crate::dora::measure::Measured;
 use crate::dora::trend::{Limits, Point, Rule, Trend, Window};
+use crate::dora::words::{self, count, short};
 
 #[derive(Debug)]
 pub struct Chart {
@@ -58,7 +59,7 @@ fn chart(metric: Metric, filters: &Filters, trend: &Trend) -> Chart {
     };
     let of_this = trend.points.iter().filter(|point| point.window == Window::This);
     Chart {
-        name: shown::name(metric),
+        name: words::title(metric),
         metric: metric.name(),
         shape,
         unit,
@@ -88,13 +89,13 @@ fn row(metric: Metric, filters: &Filters, point: &Point) -> Row {
         figure: point.measure.value.map(|value| figure(metric, value)),
         n: count(point.measure.n),
         partial: !point.whole,
-        signals: point.signals.iter().map(|rule| words(*rule)).collect::<Vec<_>>().join(", "),
+        signals: point.signals.iter().map(|rule| signal(*rule)).collect::<Vec<_>>().join(", "),
         facts: filters.link_to_facts(metric.name(), point.bucket.start, point.bucket.end),
     }
 }
 
 /// Its name at the API, as words.
-fn words(rule: Rule) -> String {
+fn signal(rule: Rule) -> String {
     rule.name().replace('_', " ")
 }
 

@@ -5,11 +5,11 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::filters::Filters;
-use super::shown;
-use super::text::{Figure, count, moment, web_address};
+use super::text::{Figure, moment, web_address};
 use super::visitor::Visitor;
 use super::{Frame, changes, html};
 use crate::dora::explain::{After, Line, Metric, Subject};
+use crate::dora::words::{self, count};
 use crate::http::AppState;
 use crate::http::error::Problem;
 use crate::http::extract::Query;
@@ -83,11 +83,11 @@ pub async fn get_facts(visitor: Visitor, State(state): State<AppState>, mut quer
     });
     html(&FactsPage {
         frame: Frame::new(visitor.by_session),
-        name: shown::name(metric),
+        name: words::title(metric),
         window: filters.window(),
         scope: filters.scope(),
         formula: metric.formula(),
-        back: filters.link("./", &[]),
+        back: filters.link_back(),
         views: views.to_vec(),
         lines: page.lines.into_iter().map(|line| row(line, &filters)).collect(),
         next,

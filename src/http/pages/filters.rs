@@ -26,6 +26,10 @@ pub struct Filters {
     has_from: bool,
     has_to: bool,
     has_environment: bool,
+    /// Tables that are shown whole.
+    all: Vec<String>,
+    /// Of the facts of a part of a window: the overview that led there, as its query says it.
+    back: Option<String>,
 }
 
 /// A field of the form with what it may be.
@@ -55,6 +59,8 @@ impl Filters {
     pub fn read(query: &mut Query, state: &AppState) -> Result<Self, Problem> {
         let (has_from, has_to, has_environment) = (query.has("from"), query.has("to"), query.has("environment"));
         let days = query.one("days", days)?.unwrap_or(DEFAULT_DAYS);
+        let all = query.all("all", |text| Ok(text.to_owned()))?;
+        let back = query.one("back", |text| Ok(text.to_owned()))?;
         let mut question = question::read_plain(query, state)?;
         let days = (!has_from && !has_to).then_some(days);
         if let Some(days) = days {
@@ -63,7 +69,7 @@ impl Filters {
         // what has not happened yet is not less than what has
         let to = question.span.to;
         question.span.to = to.min(state.clock.now()).max(question.span.from);
-        Ok(Self { question, days, to, has_from, has_to, has_environment })
+        Ok(Self { question, days, to, has_from, has_to, has_environment, all, back })
     }
 
     pub fn zone(&self) -> Zone {
@@ -149,14 +155,43 @@ impl Filters {
         pairs
     }
 
+    /// All that makes what is shown.
+    fn pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.window_pairs().into_iter().chain(self.scope_pairs()).chain(self.all_pairs())
+    }
+
+    fn all_pairs(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.all.iter().map(|table| ("all", table.clone()))
+    }
+
+    pub fn wants_all(&self, table: &str) -> bool {
+        self.all.iter().any(|asked| asked == table)
+    }
+
     /// This page with these filters, and some more.
     pub fn link(&self, page: &str, more: &[(&str, &str)]) -> String {
-        address(page, self.window_pairs().into_iter().chain(self.scope_pairs()), more)
+        let back = self.back.iter().map(|back| ("back", back.clone()));
+        address(page, self.pairs().chain(back), more)
+    }
+
+    /// The overview that led here: as it was, and not of the part of its window that is shown here.
+    pub fn link_back(&self) -> String {
+        match &self.back {
+            None => self.link("./", &[]),
+            // whatever somebody has put there, it stays a question to the overview
+            Some(view) => {
+                let query = view.trim_start_matches('?');
+                let pairs = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect::<Vec<_>>();
+                let pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+                address("./", std::iter::empty(), &pairs)
+            }
+        }
     }
 
     /// The same for another period.
     pub fn link_for_days(&self, days: u16) -> String {
-        address("./", self.scope_pairs().into_iter(), &[("days", &days.to_string())])
+        let kept = self.scope_pairs().into_iter().chain(self.all_pairs());
+        address("./", kept, &[("days", &days.to_string())])
     }
 
     /// The same with one project, or one team, instead of those asked for.
@@ -167,7 +202,9 @@ impl Filters {
 
     /// The facts of a part of the window.
     pub fn link_to_facts(&self, metric: &str, from: Timestamp, to: Timestamp) -> String {
-        let more = [("metric", metric), ("from", &from.to_string()), ("to", &to.to_string())];
+        // with its question mark also the plainest view says something
+        let back = format!("?{}", query(self.pairs(), &[]));
+        let more = [("metric", metric), ("from", &from.to_string()), ("to", &to.to_string()), ("back", &back)];
         address("facts", self.scope_pairs().into_iter(), &more)
     }
 
@@ -198,8 +235,12 @@ fn choices<'a>(known: impl Iterator<Item = &'a Name>, asked: &'a [Name]) -> Vec<
     names.into_iter().map(|name| Choice { value: name.to_string(), chosen: asked.contains(name) }).collect()
 }
 
+fn query(pairs: impl Iterator<Item = (&'static str, String)>, more: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).extend_pairs(more).finish()
+}
+
 fn address(page: &str, pairs: impl Iterator<Item = (&'static str, String)>, more: &[(&str, &str)]) -> String {
-    let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).extend_pairs(more).finish();
+    let query = query(pairs, more);
     if query.is_empty() { page.to_owned() } else { format!("{page}?{query}") }
 }
 

@@ -2,8 +2,9 @@
 
 use super::changes;
 use super::filters::Filters;
-use super::text::{duration, moment, web_address};
+use super::text::{moment, web_address};
 use crate::domain::{Incident, Timestamp};
+use crate::dora::words::duration;
 use crate::http::AppState;
 use crate::http::error::Problem;
 use crate::http::resource::seconds;

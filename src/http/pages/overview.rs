@@ -81,7 +81,6 @@ pub async fn get_overview(
 }
 
 async fn page(state: &AppState, headers: &HeaderMap, visitor: &Visitor, mut query: Query) -> Result<Response, Problem> {
-    let all = query.all("all", |text| Ok(text.to_owned()))?;
     let filters = &Filters::read(&mut query, state)?;
     query.done()?;
     let frame = Frame::new(visitor.by_session);
@@ -109,7 +108,6 @@ async fn page(state: &AppState, headers: &HeaderMap, visitor: &Visitor, mut quer
     let trends = trend::trends(filters.interval(), &before, &this);
     let days = this.calendar.length_in_days(this.calendar.whole());
     let benchmark = benchmark::benchmark(&this.all.total, days, &state.benchmark);
-    let wants_all = |id: &str| all.iter().any(|asked| asked == id);
     html(&OverviewPage {
         frame,
         window: filters.window(),
@@ -121,8 +119,8 @@ async fn page(state: &AppState, headers: &HeaderMap, visitor: &Visitor, mut quer
         charts: charts(filters, &trends),
         incidents,
         tables: vec![
-            Table::of_projects(filters, projects.as_ref(), wants_all("projects")),
-            Table::of_teams(filters, teams.as_ref(), wants_all("teams")),
+            Table::of_projects(filters, projects.as_ref(), filters.wants_all("projects")),
+            Table::of_teams(filters, teams.as_ref(), filters.wants_all("teams")),
         ],
         now: moment(filters.shown(state.clock.now())),
         json: filters.api_link("dora"),

@@ -1,9 +1,8 @@
 //! A metric and its number as people read them.
 
-use super::text::{Figure, count};
-use crate::dora::Measure;
+use super::text::Figure;
 use crate::dora::explain::Metric;
-use crate::dora::measure::Measured;
+use crate::dora::{Measure, words};
 
 /// A number, whether it is one to act on, and of how many facts it is made.
 #[derive(Debug)]
@@ -26,28 +25,10 @@ impl Shown {
     }
 
     pub fn n_text(&self) -> String {
-        count(self.n)
+        words::count(self.n)
     }
 }
 
 pub fn figure(metric: Metric, value: f64) -> Figure {
-    match metric.measured() {
-        Measured::PerDay | Measured::StartedPerDay => Figure::per_day(value),
-        Measured::Median => Figure::seconds(value),
-        Measured::Ratio => Figure::share(value),
-    }
-}
-
-pub fn name(metric: Metric) -> &'static str {
-    match metric {
-        Metric::DeploymentFrequency => "Deployment frequency",
-        Metric::LeadTimeForChanges => "Lead time for changes",
-        Metric::ChangeFailureRate => "Change fail rate",
-        Metric::FailedDeploymentRecoveryTime => "Failed deployment recovery time",
-        Metric::DeploymentReworkRate => "Deployment rework rate",
-        Metric::TimeToRestore => "Time to restore",
-        Metric::TimeToDetect => "Time to detect",
-        Metric::Incidents => "Incidents",
-        Metric::Pipelines => "Pipelines",
-    }
+    Figure { value: value.to_string(), text: words::value(metric, value) }
 }

@@ -1,12 +1,10 @@
 //! This window beside the one before, as `dora::trend` judges it, in words.
 
 use super::shown::Shown;
-use super::text::{percent, short};
 use crate::dora::benchmark::METRICS;
 use crate::dora::explain::Metric;
-use crate::dora::measure::Measured;
 use crate::dora::trend::{self, Side, StandsOut, Trend, Verdict};
-use crate::dora::{Interval, Span};
+use crate::dora::{Interval, Span, words};
 use crate::report::{Question, Report};
 
 /// The same question about the window before.
@@ -33,7 +31,7 @@ pub struct Change {
     pub verdict: String,
     /// Whether that is good; `None`: it is neither, or the window as a whole says otherwise.
     pub good: Option<bool>,
-    /// For example `12 % more`; empty when one of the two windows has too little to say.
+    /// For example `12 % more`; empty when it is the same, or one of the two windows has too little to say.
     pub size: String,
     pub before: Shown,
     pub reason: String,
@@ -56,7 +54,7 @@ impl Change {
             (Verdict::Noise, _) => "Noise".to_owned(),
             (Verdict::NotEnoughData, _) => "Not enough data".to_owned(),
         };
-        let size = size(metric, trend).unwrap_or_default();
+        let size = words::difference(metric, trend.difference, trend.relative_difference).unwrap_or_default();
         Self { arrow, verdict, good, size, before: Shown::new(metric, trend.before), reason: trend.reason.clone() }
     }
 }
@@ -77,18 +75,6 @@ fn stands_out(part: &str, found: StandsOut) -> String {
         (false, 1) => format!("a single {part} stands out, {sides}"),
         (false, _) => format!("single {part}s stand out, {sides}"),
     }
-}
-
-fn size(metric: Metric, trend: &Trend) -> Option<String> {
-    let difference = trend.difference?;
-    let size = match metric.measured() {
-        // in points, because "50 % more" of 2 % frightens without need
-        Measured::Ratio => format!("{} points", percent(difference.abs())),
-        Measured::PerDay | Measured::StartedPerDay | Measured::Median => {
-            format!("{} %", short((trend.relative_difference?.abs() * 100.0).round()))
-        }
-    };
-    Some(format!("{size} {}", if difference < 0.0 { "less" } else { "more" }))
 }
 
 #[cfg(test)]
@@ -162,14 +148,5 @@ mod tests {
         ] {
             assert_eq!(stands_out("week", found), said);
         }
-    }
-
-    #[test]
-    fn shares_differ_by_points_and_others_by_a_part_of_what_they_were() {
-        let size = |metric, values| change(metric, values, None).size;
-        assert_eq!(size(Metric::ChangeFailureRate, (0.125, 0.1)), "2.5 points less");
-        assert_eq!(size(Metric::ChangeFailureRate, (0.0, 0.1)), "10 points more");
-        assert_eq!(size(Metric::LeadTimeForChanges, (200.0, 250.0)), "25 % more");
-        assert_eq!(size(Metric::DeploymentFrequency, (0.0, 3.0)), "", "from nothing there is no percentage");
     }
 }

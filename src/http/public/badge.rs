@@ -4,9 +4,8 @@ use serde::Serialize;
 use shields::{BadgeParams, BadgeStyle, render_badge_svg};
 use utoipa::ToSchema;
 
-use super::words;
-use crate::dora::Measure;
 use crate::dora::explain::Metric;
+use crate::dora::{Measure, words};
 
 /// What <https://shields.io/badges/endpoint-badge> reads.
 #[derive(Debug, Serialize, ToSchema)]
@@ -60,8 +59,8 @@ mod tests {
     fn it_names_itself_to_those_who_do_not_see_it() {
         let svg = badge(KNOWN, None).svg();
         assert!(svg.starts_with("<svg ") && svg.contains(r#"role="img""#), "{svg}");
-        assert!(svg.contains(r#"aria-label="change fail rate: 4.2%""#), "{svg}");
-        assert!(svg.contains("<title>change fail rate: 4.2%</title>"), "{svg}");
+        assert!(svg.contains(r#"aria-label="change fail rate: 4.2 %""#), "{svg}");
+        assert!(svg.contains("<title>change fail rate: 4.2 %</title>"), "{svg}");
     }
 
     #[test]
@@ -75,7 +74,7 @@ mod tests {
     fn shields_can_read_it() {
         let json = |badge: &Badge| serde_json::to_string(badge).unwrap();
         let expected =
-            r#"{"schemaVersion":1,"label":"change fail rate","message":"4.2%","color":"blue","cacheSeconds":300}"#;
+            r#"{"schemaVersion":1,"label":"change fail rate","message":"4.2 %","color":"blue","cacheSeconds":300}"#;
         assert_eq!(json(&badge(KNOWN, None)), expected);
         let too_little = badge(Measure { enough: false, ..KNOWN }, Some("fails"));
         let expected =

@@ -7,7 +7,7 @@ mod badge;
 mod page;
 mod panel;
 mod published;
-mod words;
+mod times;
 
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;

@@ -3,9 +3,10 @@
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::words;
+use super::times;
 use crate::config::Publication;
 use crate::domain::Timestamp;
+use crate::dora::words;
 
 pub const STYLE: &str = include_str!("templates/public.css");
 
@@ -31,7 +32,7 @@ struct Panel {
 
 pub fn html(publications: &[Publication], as_of: Timestamp) -> Result<String, askama::Error> {
     let sections = publications.iter().map(section).collect();
-    Page { sections, as_of: words::moment(as_of) }.render()
+    Page { sections, as_of: times::moment(as_of) }.render()
 }
 
 fn section(publication: &Publication) -> Section {

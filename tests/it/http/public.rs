@@ -59,33 +59,33 @@ async fn a_badge_says_what_dora_says(engine: Engine) {
     app.post("/incidents", json!({"project_id": "cart", "deployment_id": "cart-3-{}"})).await.expect(201);
     let svg = app.get("/badges/deployment_frequency.svg?project_id=shop").await;
     assert_eq!(svg.header("content-type"), "image/svg+xml; charset=utf-8");
-    assert!(svg.text.contains("<title>deployment frequency: 1/day</title>"), "{}", svg.text);
+    assert!(svg.text.contains("<title>deployment frequency: 1 a day</title>"), "{}", svg.text);
     let badge = app.get("/badges/deployment_frequency.json?project_id=shop&label=deploys").await.expect(200);
     let expected =
-        json!({"schemaVersion": 1, "label": "deploys", "message": "1/day", "color": "blue", "cacheSeconds": 300});
+        json!({"schemaVersion": 1, "label": "deploys", "message": "1 a day", "color": "blue", "cacheSeconds": 300});
     assert_eq!(badge, expected);
     // both together, by default and by name; bank is not among them
     let both = app.get("/dora?project_id=shop&project_id=cart").await.expect(200);
     assert_eq!(both["deployment_frequency"]["per_day"], 1.5);
     for query in ["", "?project_id=cart&project_id=shop"] {
-        assert_eq!(message(&app, &format!("deployment_frequency.json{query}")).await, "1.5/day", "{query}");
+        assert_eq!(message(&app, &format!("deployment_frequency.json{query}")).await, "1.5 a day", "{query}");
     }
     let ratio = both["change_failure_rate"]["ratio"].as_f64().unwrap();
-    assert_eq!(message(&app, "change_failure_rate.json").await, format!("{:.1}%", 100.0 * ratio));
+    assert_eq!(message(&app, "change_failure_rate.json").await, format!("{:.1} %", 100.0 * ratio));
     assert_eq!(message(&app, "lead_time_for_changes.json").await, "2 h");
     // 4 June, noon, to 15 June, noon
-    assert_eq!(message(&app, "deployment_frequency.json?period=11d&project_id=cart").await, "1/day");
-    assert_eq!(message(&app, "deployment_frequency.json?period=60d&project_id=cart").await, "1.8/week");
+    assert_eq!(message(&app, "deployment_frequency.json?period=11d&project_id=cart").await, "1 a day");
+    assert_eq!(message(&app, "deployment_frequency.json?period=60d&project_id=cart").await, "1.75 a week");
 }
 
 async fn badges_of_nothing_and_of_too_little_say_so(engine: Engine) {
     let app = engine.app_with(published).await;
-    assert_eq!(message(&app, "deployment_frequency.json").await, "none");
+    assert_eq!(message(&app, "deployment_frequency.json").await, "0 a day");
     deploy(&app, "shop", 0..19, &json!({})).await;
     let badge = app.get("/badges/change_failure_rate.json").await.expect(200);
     assert_eq!((&badge["message"], &badge["color"]), (&json!("not enough data"), &json!("lightgrey")));
     deploy(&app, "shop", 19..20, &json!({})).await;
-    assert_eq!(message(&app, "change_failure_rate.json").await, "0%");
+    assert_eq!(message(&app, "change_failure_rate.json").await, "0 %");
 }
 
 /// The texts of these marks' titles.
@@ -217,7 +217,7 @@ async fn what_is_not_public_is_not_there(engine: Engine) {
 async fn only_production_is_public(engine: Engine) {
     let app = engine.app_with(published).await;
     deploy(&app, "shop", 0..5, &json!({"environment": "staging"})).await;
-    assert_eq!(message(&app, "deployment_frequency.json?project_id=shop").await, "none");
+    assert_eq!(message(&app, "deployment_frequency.json?project_id=shop").await, "0 a day");
     let request = app.request(Method::GET, "/badges/deployment_frequency.svg?environment=staging");
     assert_eq!(app.refuses(request, 400, "invalid").await, ["/environment"]);
 }

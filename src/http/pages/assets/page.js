@@ -4,7 +4,7 @@ document.documentElement.classList.add("scripted");
 
 (() => {
   const MINUTE = 60, HOUR = 3600, DAY = 86400;
-  const short = (number) => String(Number(number.toFixed(number >= 10 ? 0 : 1)));
+  const short = (number) => String(Number(number >= 10 ? number.toFixed(0) : number.toPrecision(2)));
 
   function axisText(unit, value) {
     if (unit === "share") return `${short(value * 100)} %`;

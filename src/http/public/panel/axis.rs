@@ -1,7 +1,6 @@
 //! The axis of values: from 0 to a round number, in a unit that keeps its numbers small.
 
-use crate::dora::Measured;
-use crate::http::public::words;
+use crate::dora::{Measured, words};
 
 /// Ticks of an axis lie at least so many pixels apart.
 const APART: f64 = 34.0;
@@ -26,7 +25,7 @@ impl Axis {
         let (unit, suffix, least_step) = match measured {
             // what is counted has no halves
             Measured::PerDay | Measured::StartedPerDay => (1.0, "", 1.0),
-            Measured::Ratio => (0.01, "%", 0.1),
+            Measured::Ratio => (0.01, " %", 0.01),
             Measured::Median => {
                 let (unit, suffix) = unit_of_time(greatest);
                 (unit, suffix, 0.01)
@@ -86,10 +85,11 @@ mod tests {
             (Measured::PerDay, 5.0, &["0", "1", "2", "3", "4", "5"]),
             (Measured::PerDay, 1.0, &["0", "1"]),
             (Measured::StartedPerDay, 0.0, &["0", "1", "2", "3", "4"]),
-            (Measured::Ratio, 0.081, &["0%", "2%", "4%", "6%", "8%", "10%"]),
-            (Measured::Ratio, 1.0, &["0%", "20%", "40%", "60%", "80%", "100%"]),
-            (Measured::Ratio, 0.0, &["0%", "2%", "4%", "6%", "8%", "10%"]),
-            (Measured::Ratio, 0.012, &["0%", "0.5%", "1%", "1.5%"]),
+            (Measured::Ratio, 0.081, &["0 %", "2 %", "4 %", "6 %", "8 %", "10 %"]),
+            (Measured::Ratio, 1.0, &["0 %", "20 %", "40 %", "60 %", "80 %", "100 %"]),
+            (Measured::Ratio, 0.0, &["0 %", "2 %", "4 %", "6 %", "8 %", "10 %"]),
+            (Measured::Ratio, 1.0 / 3000.0, &["0 %", "0.01 %", "0.02 %", "0.03 %", "0.04 %"]),
+            (Measured::Ratio, 0.012, &["0 %", "0.5 %", "1 %", "1.5 %"]),
             (Measured::Median, 45.0, &["0 s", "10 s", "20 s", "30 s", "40 s", "50 s"]),
             (Measured::Median, 5400.0, &["0 min", "20 min", "40 min", "60 min", "80 min", "100 min"]),
             (Measured::Median, 30_000.0, &["0 h", "2 h", "4 h", "6 h", "8 h", "10 h"]),

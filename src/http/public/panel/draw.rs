@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::axis::Axis;
 use super::{Panel, Point, Theme, text};
-use crate::dora::{Interval, Measured};
-use crate::http::public::words;
+use crate::dora::{Interval, Measured, words};
+use crate::http::public::times;
 
 const PADDING: f64 = 18.0;
 /// Of the plot, from the edges of the panel.
@@ -159,7 +159,7 @@ fn drawing(panel: &Panel) -> Drawing {
     let room = right - PADDING - text::width(&headline, headline_size) - 16.0;
     let counted = format!("n = {}", panel.total.n);
     let subtitle = format!("{} · {}", unit_words(panel), panel.projects.join(", "));
-    let as_of = format!("as of {}", words::moment(panel.as_of));
+    let as_of = format!("as of {}", times::moment(panel.as_of));
     let legend = legend(panel, is_counted);
     Drawing {
         width: panel.size.width,
@@ -256,7 +256,7 @@ fn bar(panel: &Panel, value: &Value<'_>, slot: f64, top: f64, bottom: f64) -> Ba
 }
 
 fn dot(panel: &Panel, value: &Value<'_>, y: f64) -> Dot {
-    let number = words::number(panel.metric, value.number);
+    let number = words::value(panel.metric, value.number);
     Dot {
         x: pixels(value.x),
         y: pixels(y),
@@ -284,17 +284,17 @@ fn limit_lines(limits: Option<[f64; 3]>, y: impl Fn(f64) -> f64) -> Vec<Mark> {
 
 fn name_of(panel: &Panel, point: &Point) -> String {
     match panel.interval {
-        Interval::Day => words::day(point.start),
-        Interval::Week => format!("week of {}", words::day(point.start)),
-        Interval::Month => words::month(point.start),
+        Interval::Day => times::day(point.start),
+        Interval::Week => format!("week of {}", times::day(point.start)),
+        Interval::Month => times::month(point.start),
     }
 }
 
 /// As many as do not run into each other, from the newest back.
 fn dates(panel: &Panel, slot: f64, middle: impl Fn(usize) -> f64) -> Vec<Mark> {
     let label = |point: &Point| match panel.interval {
-        Interval::Day | Interval::Week => words::day(point.start),
-        Interval::Month => words::month(point.start),
+        Interval::Day | Interval::Week => times::day(point.start),
+        Interval::Month => times::month(point.start),
     };
     let widest = panel.points.iter().map(|point| text::width(&label(point), TINY)).fold(0.0, f64::max);
     let mut every = 1;

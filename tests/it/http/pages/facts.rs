@@ -8,6 +8,7 @@ use crate::http::dora::{deployed, incident, tell};
 
 on_each_engine! {
     a_point_of_a_chart_leads_to_its_facts,
+    the_way_back_leads_to_the_same_view,
     counted_and_left_out_are_told_apart,
     more_facts_than_fit_are_on_more_pages,
     a_fact_links_to_where_it_is_from,
@@ -35,6 +36,40 @@ async fn a_point_of_a_chart_leads_to_its_facts(engine: Engine) {
     assert!(html.contains("late") && !html.contains("early"), "{html}");
     assert!(html.contains("incident down is linked to it"), "{html}");
     assert!(html.contains("11 Jun 2026, 00:01"), "the time is Berlin's: {html}");
+}
+
+async fn the_way_back_leads_to_the_same_view(engine: Engine) {
+    let app = engine.app().await;
+    tell(&app, (0..3).map(|n| deployed(&n.to_string(), "2026-06-10T10:00:00Z", json!({"team_id": "a&b"})))).await;
+    let back = async |path: &str| {
+        let answer = browse(&app, path).await;
+        links(after(page(&answer, 200), "class=\"back\"", "</p>")).remove(0)
+    };
+    for view in [
+        "./",
+        "./?days=90",
+        "./?days=7&tz=Europe%2FBerlin&environment=production&team_id=a%26b&project_id=shop",
+        "./?from=2026-06-01&to=2026-06-12&tz=Europe%2FBerlin",
+        "./?days=7&all=projects&all=teams",
+    ] {
+        let answer = browse(&app, &view[1..]).await;
+        let html = page(&answer, 200);
+        for of in ["id=\"over-time-deployment_frequency\"", "id=\"deployment_frequency\""] {
+            let facts =
+                links(after(html, of, "</article>")).into_iter().find(|link| link.starts_with("facts?")).unwrap();
+            assert_eq!(back(&format!("/{facts}")).await, view, "{facts}");
+            // also from the facts that were left out
+            let answer = browse(&app, &format!("/{facts}")).await;
+            let left_out = links(after(page(&answer, 200), "aria-label=\"Which facts\"", "</nav>")).pop().unwrap();
+            assert!(left_out.contains("counted=false"), "{left_out}");
+            assert_eq!(back(&format!("/{left_out}")).await, view, "{left_out}");
+        }
+    }
+    // nobody is led elsewhere by it
+    for (said, leads) in [("https://evil.example/", "./?https%3A%2F%2Fevil.example%2F="), ("%3Fdays%3D7", "./?days=7")]
+    {
+        assert_eq!(back(&format!("/facts?metric=incidents&back={said}")).await, leads);
+    }
 }
 
 async fn counted_and_left_out_are_told_apart(engine: Engine) {

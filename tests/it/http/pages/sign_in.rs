@@ -17,6 +17,7 @@ on_each_engine! {
     a_session_holds_on_the_next_start,
     refusals_are_all_the_same,
     guessing_is_slow,
+    who_guesses_keeps_nobody_out_who_has_a_token,
     nobody_is_led_elsewhere,
     other_sites_cannot_sign_anybody_in,
     without_authentication_there_is_no_signing_in,
@@ -177,6 +178,22 @@ async fn guessing_is_slow(engine: Engine) {
         assert_eq!(answer.header("retry-after"), "1");
     }
     assert_eq!(sign_in(&app, &[("token", "read-me")]).await.status, 303, "and then it goes on");
+}
+
+async fn who_guesses_keeps_nobody_out_who_has_a_token(engine: Engine) {
+    let app = engine.app_with(guarded).await;
+    let guess = [("username", "ann"), ("password", "a-guess")];
+    let guessing = futures_util::future::join_all((0..60).map(|_| sign_in(&app, &guess)));
+    let knowing = async {
+        let mut statuses = Vec::new();
+        for _ in 0..20 {
+            statuses.push(sign_in(&app, &[("token", "read-me")]).await.status.as_u16());
+        }
+        statuses
+    };
+    let (guesses, knowing) = tokio::join!(guessing, knowing);
+    assert!(guesses.iter().any(|answer| answer.status == 429), "as many as there may be were under way");
+    assert_eq!(knowing, [303; 20]);
 }
 
 async fn nobody_is_led_elsewhere(engine: Engine) {
