@@ -76,7 +76,7 @@ async fn from_a_push_to_the_end_of_an_incident() {
     service.stop().await;
     service.start().await;
     for source in ["github", "pagerduty"] {
-        let quiet_for = format!("sign(count(em_metrics_webhook_silence_seconds{{source=\"{source}\"}} < 3600))");
+        let quiet_for = format!("sgn(count(em_metrics_webhook_silence_seconds{{source=\"{source}\"}} < 3600))");
         prometheus.await_values(&quiet_for, &BTreeMap::from([(String::new(), 1.0)]), PATIENCE).await;
     }
     service.stop().await;
