@@ -229,6 +229,7 @@ pub fn sight(fact: &mut Incident, sighting: &Sighting, context: &Context<'_>) ->
         team_id: Edit::Keep,
         environment: replace(was.environment.as_ref(), is.environment.as_ref()),
         deployment_id: Edit::Keep,
+        link_method: Edit::Keep,
         severity: edit(was.severity.as_ref(), is.severity.as_ref()),
         title: edit(was.title.as_ref(), is.title.as_ref()),
         url: edit(was.url.as_ref(), is.url.as_ref()),

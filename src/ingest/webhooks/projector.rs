@@ -59,9 +59,10 @@ impl Projector {
         sources: std::sync::Arc<Sources>,
         clock: Clock,
         arrived: std::sync::Arc<Notify>,
+        suggest_within: Option<Duration>,
     ) -> Self {
         let first_commits = FirstCommits::new(store.clone(), ingest.clone(), clock.clone());
-        let links = Links::new(store.clone(), ingest.clone(), clock.clone());
+        let links = Links::new(store.clone(), ingest.clone(), clock.clone(), suggest_within);
         let next_look = tokio::time::Instant::now();
         Self { store, ingest, sources, clock, arrived, outage: Outage::default(), first_commits, links, next_look }
     }
