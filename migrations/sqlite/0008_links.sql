@@ -1,3 +1,18 @@
+-- How an incident came to its deployment (without one: who says that none has caused it), and which deployment may have
+-- caused it while nobody has said so.
+
+ALTER TABLE incidents ADD COLUMN link_method TEXT;
+ALTER TABLE incidents ADD COLUMN suggested_deployment_id TEXT;
+
+-- Its tool says what has caused it, found or not.
+ALTER TABLE incidents ADD COLUMN names_cause INTEGER GENERATED ALWAYS AS (
+    CASE WHEN seen -> '$.cause' IS NULL THEN 0 ELSE 1 END
+) VIRTUAL;
+
+-- Incidents without a deployment.
+CREATE INDEX incidents_without_link ON incidents (started_at) WHERE deployment_id IS NULL;
+CREATE INDEX incidents_suggested ON incidents (started_at) WHERE suggested_deployment_id IS NOT NULL;
+
 -- An incident that was only heard of when it was over has no known beginning: `started_at` is when it was first heard of,
 -- and durations from there would be invented. The same as `Incident::has_known_start`, by what tools have said of it; a
 -- generated column, so that it also holds for what the version before this one writes.

@@ -106,7 +106,14 @@ impl Service {
         let push = Push::new(store.clone(), own.clone(), &config.otel, clock.clone())?;
         let exporter = push.map(|push| tokio::spawn(push.run(stop_exporter.clone())));
         let stop_projector = CancellationToken::new();
-        let projector = Projector::new(store.clone(), ingest.clone(), sources.clone(), clock.clone(), arrived.clone());
+        let projector = Projector::new(
+            store.clone(),
+            ingest.clone(),
+            sources.clone(),
+            clock.clone(),
+            arrived.clone(),
+            config.incidents.suggest_within(),
+        );
         let projector = tokio::spawn(projector.run(stop_projector.clone()));
         let inbox_keeper = InboxKeeper::new(store.clone(), clock.clone(), &config.webhooks);
         let inbox_keeper = tokio::spawn(inbox_keeper.run(stop_exporter.clone()));

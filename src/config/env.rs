@@ -95,6 +95,13 @@ pub const VARIABLES: &[Variable] = &[
         "",
         "What a tool signs its webhooks with; `<VENDOR>` as `GITHUB`",
     ),
+    row(
+        "EM_METRICS_SUGGEST_WITHIN_MINUTES",
+        "incidents.suggest_within_minutes",
+        Number,
+        "0",
+        "Suggest what was deployed so long before; 0: nothing",
+    ),
     row("EM_METRICS_LOG", "log.filter", Text, "info", "What is logged, for example `info,sqlx=warn`"),
     row("EM_METRICS_LOG_FORMAT", "log.format", Text, "text", "`text` or `json`"),
     row(

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::{self, ConfigError, Problem};
 use super::otel_settings::OtelSettings;
-use super::{Auth, Config, Log, Publication, Server, Storage, TeamsSection, Webhooks, env, public, teams};
+use super::{Auth, Config, Incidents, Log, Publication, Server, Storage, TeamsSection, Webhooks, env, public, teams};
 use crate::benchmarks::{Choice, Unknown};
 use crate::domain::names::Name;
 
@@ -26,6 +26,7 @@ pub(super) struct Settings {
     pub(super) benchmark: Choice,
     pub(super) public: Vec<Publication>,
     pub(super) webhooks: Webhooks,
+    pub(super) incidents: Incidents,
     pub(super) teams: TeamsSection,
 }
 
@@ -41,6 +42,7 @@ impl Default for Settings {
             benchmark: Choice::default(),
             public: Vec::new(),
             webhooks: Webhooks::default(),
+            incidents: Incidents::default(),
             teams: TeamsSection::default(),
         }
     }
@@ -121,6 +123,7 @@ fn checked(settings: Settings) -> Result<Config, Problem> {
         benchmark,
         public: settings.public,
         webhooks: settings.webhooks,
+        incidents: settings.incidents,
         teams: teams::resolve(&settings.teams),
         warnings: Vec::new(),
         teams_section: settings.teams,

@@ -7,6 +7,7 @@ mod env;
 mod error;
 mod example;
 mod headers;
+mod incidents;
 mod load;
 mod log;
 pub mod otel;
@@ -33,6 +34,7 @@ use crate::domain::teams::Teams;
 pub use auth::{Auth, Basic, Role, Token};
 pub use env::{VARIABLES, Variable, table_markdown};
 pub use error::ConfigError;
+pub use incidents::Incidents;
 pub use log::{Log, LogFormat};
 pub use otel::{Otel, Protocol, Target};
 pub use public::Publication;
@@ -60,6 +62,8 @@ pub struct Config {
     pub public: Vec<Publication>,
     /// Which tools may send, and how they are understood.
     pub webhooks: Webhooks,
+    /// What is made of incidents that say too little.
+    pub incidents: Incidents,
     pub teams: Teams,
     /// Settings that are valid and probably not meant; worth one log line each at the start.
     pub warnings: Vec<String>,
@@ -91,6 +95,7 @@ impl Config {
             "benchmark": self.benchmark,
             "public": self.public,
             "webhooks": self.webhooks,
+            "incidents": self.incidents,
             "teams": self.teams_section,
         })
     }

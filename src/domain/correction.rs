@@ -92,6 +92,8 @@ pub struct Incident {
     pub team_id: Edit<Name>,
     pub environment: Edit<Name>,
     pub deployment_id: Edit<Name>,
+    /// How it was linked where it was exported; what is corrected is linked by a person.
+    pub link_method: Edit<incident::Method>,
     pub severity: Edit<Name>,
     pub title: Edit<Prose>,
     pub url: Edit<Prose>,

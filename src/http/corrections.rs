@@ -171,10 +171,15 @@ pub struct CorrectIncident {
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     environment: Edit<Name>,
-    /// Links it to a deployment of its project, or with `null` to none.
+    /// Links it to a deployment of its project: confirms the suggested one, or says another. `null` says that none has
+    /// caused it.
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     deployment_id: Edit<Name>,
+    /// Of an import: how it was linked, as it was exported.
+    #[serde(default)]
+    #[schema(ignore)]
+    link_method: Edit<incident::Method>,
     #[serde(default)]
     #[schema(value_type = Option<String>, min_length = 1, max_length = 200)]
     severity: Edit<Name>,
@@ -204,6 +209,7 @@ impl From<CorrectIncident> for correction::Incident {
             team_id: body.team_id,
             environment: body.environment,
             deployment_id: body.deployment_id,
+            link_method: body.link_method,
             severity: body.severity,
             title: body.title,
             url: body.url,

@@ -11,7 +11,7 @@ use super::access::{Reader, Writer};
 use super::error::Problem;
 use super::extract::{Json, PathId, Query};
 use super::resource::{Base, ListParams, Listing, created, new_id, or_absent, required, seconds, target, the_one};
-use crate::domain::incident::{Change, Command, KIND, Opening};
+use crate::domain::incident::{Change, Command, KIND, LinkState, Opening};
 use crate::domain::{Incident, Name, Prose, Timestamp, abridged};
 use crate::ingest::{Accepted, Effect};
 use crate::storage::IncidentState;
@@ -38,6 +38,19 @@ pub struct View {
     environment: Name,
     #[schema(value_type = Option<String>)]
     deployment_id: Option<Name>,
+    /// `linked` to `deployment_id`; `suggested`: nobody has named a deployment, and `suggested_deployment_id` is likely;
+    /// `unlinked`; or `none`: somebody says that no deployment has caused it. Only what is linked counts.
+    #[schema(value_type = String, pattern = "^(linked|suggested|unlinked|none)$")]
+    link: LinkState,
+    /// Who or what has linked it: `sent` with it; its tool named the deployment (`label`), a `commit` or a `version`; the
+    /// last deployment before it within a `window`; a `person` said so afterwards. `null` of links from before this was kept.
+    #[schema(value_type = Option<String>, pattern = "^(sent|label|commit|version|window|person)$")]
+    link_method: Option<&'static str>,
+    /// `certain`, `likely` (a commit or a version may have been deployed several times), or `suggested`.
+    #[schema(value_type = Option<String>, pattern = "^(certain|likely|suggested)$")]
+    link_confidence: Option<&'static str>,
+    #[schema(value_type = Option<String>)]
+    suggested_deployment_id: Option<Name>,
     #[schema(value_type = Option<String>)]
     severity: Option<Name>,
     #[schema(value_type = Option<String>)]
@@ -64,9 +77,14 @@ pub struct View {
 
 impl From<Incident> for View {
     fn from(fact: Incident) -> Self {
+        let link = fact.link();
         Self {
+            link: link.state,
+            link_method: link.method,
+            link_confidence: link.confidence,
             time_to_detect_seconds: fact.time_to_detect_micros().map(seconds),
             time_to_restore_seconds: fact.time_to_restore_micros().map(seconds),
+            suggested_deployment_id: fact.suggested_deployment_id.filter(|_| link.state == LinkState::Suggested),
             id: fact.id,
             project_id: fact.project_id,
             team_id: fact.team_id,
@@ -233,7 +251,8 @@ pub(super) async fn change(
 #[utoipa::path(get, path = "/incidents", tag = "incidents",
     params(ListParams,
         ("type" = Option<String>, Query, description = "in-progress (not restored) or unfinished (not restored or not finished)"),
-        ("filter" = Option<String>, Query, description = "another name of type")),
+        ("filter" = Option<String>, Query, description = "another name of type"),
+        ("link" = Option<String>, Query, description = "linked, suggested (to be confirmed), unlinked, or none (somebody says that no deployment has caused it)")),
     responses(
         (status = 200, body = Vec<View>, headers(("Link" = String, description = "rel=\"next\": the next page"))),
     ))]
@@ -248,8 +267,10 @@ async fn list_incidents(
     if kind.is_some() && filter.is_some() && kind != filter {
         return Err(Problem::field("/filter", "type and filter say different things"));
     }
+    let link = query.one("link", link_state)?;
     let mut listing = Listing::new(query)?;
     listing.filter.state = kind.or(filter);
+    listing.filter.link = link;
     let page = state.store.list_incidents(&listing.filter).await?;
     let views: Vec<_> = page.items.into_iter().map(View::from).collect();
     Ok((base.next_link(page.next.as_ref()), axum::Json(views)).into_response())
@@ -260,6 +281,16 @@ fn incident_state(text: &str) -> Result<IncidentState, String> {
         "in-progress" => Ok(IncidentState::InProgress),
         "unfinished" => Ok(IncidentState::Unfinished),
         _ => Err(format!("expected in-progress or unfinished, got {:?}", abridged(text))),
+    }
+}
+
+pub(super) fn link_state(text: &str) -> Result<LinkState, String> {
+    match text {
+        "linked" => Ok(LinkState::Linked),
+        "suggested" => Ok(LinkState::Suggested),
+        "unlinked" => Ok(LinkState::Unlinked),
+        "none" => Ok(LinkState::None),
+        _ => Err(format!("expected linked, suggested, unlinked or none, got {:?}", abridged(text))),
     }
 }
 

@@ -91,6 +91,8 @@ mod tests {
             team_id: None,
             environment,
             deployment_deployed_at: Some(at(300)),
+            link_method: None,
+            suggested_deployment_id: None,
             severity: None,
             title: None,
             url: None,

@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Answers, Error, Question, seen};
 use crate::domain::{self, Name};
-use crate::dora::explain::{self, After, Line, Metric, Page, Pages, Subject};
-use crate::dora::{Calendar, Deployment, Keys, Linked, Tally};
-use crate::storage::{Entity, Fact, Snapshot};
+use crate::dora::explain::{self, After, Line, LinkedIncident, Metric, Page, Pages, Subject};
+use crate::dora::{Calendar, Deployment, Keys, Tally};
+use crate::storage::{self, Entity, Fact, Snapshot};
 
 /// Which of the facts behind a number.
 #[derive(Debug)]
@@ -92,6 +92,10 @@ impl Answers {
     }
 }
 
+fn whole(incident: &storage::LinkedIncident) -> LinkedIncident {
+    LinkedIncident { id: incident.id.clone(), seen: seen(incident), method: incident.method }
+}
+
 struct Explainer<'a> {
     question: &'a Question,
     metric: Metric,
@@ -101,7 +105,7 @@ struct Explainer<'a> {
 }
 
 /// The incidents linked to deployments, by project and deployment, with what they are sorted by.
-type Links = HashMap<Name, HashMap<Name, Vec<(domain::Timestamp, Name, Linked)>>>;
+type Links = HashMap<Name, HashMap<Name, Vec<(domain::Timestamp, LinkedIncident)>>>;
 
 impl<'a> Explainer<'a> {
     fn new(calendar: &'a Calendar, question: &'a Question, metric: Metric, selection: Selection) -> Self {
@@ -121,7 +125,7 @@ impl<'a> Explainer<'a> {
         let linked = snapshot.linked_incidents(&scope).await?;
         let take = |fact: domain::Deployment| {
             let linked = linked.of(fact.project_id.as_str(), fact.id.as_str());
-            let linked: Vec<_> = linked.iter().map(|incident| (incident.id.clone(), seen(incident))).collect();
+            let linked: Vec<_> = linked.iter().map(whole).collect();
             self.deployment(&fact, &linked);
         };
         Ok(snapshot.whole_deployments(&scope, take).await?)
@@ -143,7 +147,8 @@ impl<'a> Explainer<'a> {
             {
                 let of_project = linked.entry(fact.project_id.clone()).or_default();
                 let linked = of_project.entry(deployment.clone()).or_default();
-                linked.push((fact.started_at, fact.id.clone(), (&fact).into()));
+                let (seen, method) = ((&fact).into(), fact.link_method);
+                linked.push((fact.started_at, LinkedIncident { id: fact.id, seen, method }));
             }
             Ok::<_, Error>(())
         };
@@ -155,8 +160,8 @@ impl<'a> Explainer<'a> {
             {
                 let of_project = linked.get_mut(&fact.project_id);
                 let mut linked = of_project.and_then(|project| project.remove(&fact.id)).unwrap_or_default();
-                linked.sort_by(|(at, id, _), (other_at, other, _)| (at, id).cmp(&(other_at, other)));
-                let linked: Vec<_> = linked.into_iter().map(|(_, id, linked)| (id, linked)).collect();
+                linked.sort_by(|(at, a), (other, b)| (at, &a.id).cmp(&(other, &b.id)));
+                let linked: Vec<_> = linked.into_iter().map(|(_, linked)| linked).collect();
                 self.deployment(&fact, &linked);
             }
             Ok::<_, Error>(())
@@ -178,9 +183,9 @@ impl<'a> Explainer<'a> {
         snapshot.facts_as_of(moment, Some(Entity::Incident), &question.projects, take).await
     }
 
-    fn deployment(&mut self, fact: &domain::Deployment, linked: &[(Name, Linked)]) {
+    fn deployment(&mut self, fact: &domain::Deployment, linked: &[LinkedIncident]) {
         if self.seen_by.has_environment(&fact.environment)
-            && let Some(small) = Deployment::of(fact, linked.iter().map(|(_, incident)| *incident))
+            && let Some(small) = Deployment::of(fact, linked.iter().map(|incident| incident.seen))
         {
             self.tally.deployment((), &small);
         }

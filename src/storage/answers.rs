@@ -10,6 +10,7 @@ use super::engine::{Pool, names};
 use super::filters::{push_fn, push_list, push_names, push_span};
 use super::tx::Inner;
 use super::{Error, Store, deployments, incidents};
+use crate::domain::incident::Method;
 use crate::domain::{Deployment, Incident, Name, Timestamp};
 
 /// Which facts are asked for. Empty lists do not restrict.
@@ -68,6 +69,7 @@ pub struct LinkedIncident {
     /// When it started; `None`: nobody knows.
     pub known_start: Option<Timestamp>,
     pub restored_at: Option<Timestamp>,
+    pub method: Option<Method>,
 }
 
 impl LinkedIncidents {
@@ -112,7 +114,7 @@ impl Snapshot {
         in_tx!(self, |connection| {
             let mut query = QueryBuilder::new(
                 "SELECT project_id, deployment_id, id, CASE WHEN start_is_guessed THEN NULL ELSE started_at END, \
-                 restored_at FROM incidents \
+                 restored_at, link_method FROM incidents \
                  WHERE deployment_id IS NOT NULL AND deleted_at IS NULL",
             );
             push_span(&mut query, "deployment_deployed_at", Some(scope.from), Some(scope.to));
@@ -126,6 +128,7 @@ impl Snapshot {
                     id: row.try_get(2)?,
                     known_start: row.try_get(3)?,
                     restored_at: row.try_get(4)?,
+                    method: row.try_get(5)?,
                 });
             }
         });

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use super::engine::{Column, Column::Integer, Column::Json, Column::Text, Texts, names};
 use super::{Error, Key, Store, Tx};
@@ -15,6 +16,8 @@ pub(super) const COLUMNS: &[Column] = &[
     Text("environment"),
     Text("deployment_id"),
     Integer("deployment_deployed_at"),
+    Text("link_method"),
+    Text("suggested_deployment_id"),
     Text("severity"),
     Text("title"),
     Text("url"),
@@ -169,7 +172,45 @@ static UNLINKED: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// Who nobody has said anything about a deployment of, with the last deployment before it, where that is not what is
+/// suggested already.
+static SUGGESTIONS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT project_id, id, candidate FROM (SELECT i.project_id, i.id, i.started_at, i.suggested_deployment_id, \
+         (SELECT d.id FROM deployments AS d WHERE d.project_id = i.project_id AND d.environment = i.environment \
+         AND d.deployed_at IS NOT NULL AND d.deleted_at IS NULL \
+         AND d.happened_at <= i.started_at AND d.happened_at >= i.started_at - $2 \
+         ORDER BY d.happened_at DESC, d.id DESC LIMIT 1) AS candidate \
+         FROM {TABLE} AS i WHERE i.deployment_id IS NULL AND i.link_method IS NULL AND i.deleted_at IS NULL \
+         AND NOT i.names_cause AND NOT i.start_is_guessed AND i.started_at >= $1) AS found \
+         WHERE COALESCE(candidate, '') <> COALESCE(suggested_deployment_id, '') ORDER BY started_at DESC LIMIT $3"
+    )
+});
+static SUGGESTED: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT project_id, id, CAST(NULL AS TEXT) FROM {TABLE} WHERE suggested_deployment_id IS NOT NULL AND deleted_at IS NULL \
+         ORDER BY started_at DESC LIMIT $1"
+    )
+});
+
+/// An incident, and the deployment that is to be suggested for it.
+pub type Suggestion = (Name, Name, Option<Name>);
+
 impl Store {
+    /// What is to be suggested otherwise than it is, for the newest incidents since a time: the last deployment of their
+    /// project and environment that reached users before they began, and not longer before than `within`.
+    pub async fn suggestions(&self, since: Timestamp, within: Duration, most: i64) -> Result<Vec<Suggestion>, Error> {
+        let sql: &'static str = &SUGGESTIONS;
+        let within = i64::try_from(within.as_micros()).unwrap_or(i64::MAX);
+        Ok(on_engine!(self, |pool| sqlx::query_as(sql).bind(since).bind(within).bind(most).fetch_all(pool).await)?)
+    }
+
+    /// The incidents that something is suggested for, with nothing to be suggested.
+    pub async fn suggested(&self, most: i64) -> Result<Vec<Suggestion>, Error> {
+        let sql: &'static str = &SUGGESTED;
+        Ok(on_engine!(self, |pool| sqlx::query_as(sql).bind(most).fetch_all(pool).await)?)
+    }
+
     /// The newest incidents that tools have told of and that no deployment is known to have caused.
     pub async fn unlinked_incidents(&self, since: Timestamp, most: i64) -> Result<Vec<Incident>, Error> {
         let sql: &'static str = &UNLINKED;

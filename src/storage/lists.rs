@@ -7,6 +7,7 @@ use super::engine::names;
 use super::filters::{push_names, push_span};
 use super::{Error, Store, deployments, incidents};
 use crate::domain::deployment::Status;
+use crate::domain::incident::LinkState;
 use crate::domain::{Deployment, Incident, Name, Timestamp};
 
 /// What to list. Empty lists and `None` do not restrict.
@@ -17,6 +18,7 @@ pub struct Filter {
     pub environment: Vec<Name>,
     pub status: Vec<Status>,
     pub state: Option<IncidentState>,
+    pub link: Option<LinkState>,
     /// Inclusive: deployments by when they happened, incidents by their start.
     pub from: Option<Timestamp>,
     /// Exclusive.
@@ -46,7 +48,7 @@ pub struct Page<T> {
 
 macro_rules! push_filter {
     ($query:ident, $filter:ident, $at:literal) => {
-        let Filter { project_id, team_id, environment, status: _, state: _, from, to, after, limit } = $filter;
+        let Filter { project_id, team_id, environment, status: _, state: _, link: _, from, to, after, limit } = $filter;
         push_names(&mut $query, project_id, team_id, environment);
         push_span(&mut $query, $at, *from, *to);
         if let Some(Cursor(at, project_id, id)) = after {
@@ -91,6 +93,17 @@ impl Store {
                 Some(IncidentState::Unfinished) => query.push(" AND (restored_at IS NULL OR finished_at IS NULL)"),
                 None => &mut query,
             };
+            query.push(match filter.link {
+                Some(LinkState::Linked) => " AND deployment_id IS NOT NULL",
+                Some(LinkState::Suggested) => {
+                    " AND deployment_id IS NULL AND link_method IS NULL AND suggested_deployment_id IS NOT NULL"
+                }
+                Some(LinkState::Unlinked) => {
+                    " AND deployment_id IS NULL AND link_method IS NULL AND suggested_deployment_id IS NULL"
+                }
+                Some(LinkState::None) => " AND deployment_id IS NULL AND link_method IS NOT NULL",
+                None => "",
+            });
             push_filter!(query, filter, "started_at");
             query.build_query_as().fetch_all(pool).await
         })?;

@@ -6,6 +6,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Database, Decode, Encode, FromRow, Row, Type};
 
 use crate::domain::deployment::{FirstCommitFrom, Status};
+use crate::domain::incident::Method;
 use crate::domain::names::Text;
 use crate::domain::{Deployment, Incident, Marks, Timestamp, deployment, incident};
 
@@ -49,6 +50,9 @@ column_type!([] Status as String,
 column_type!([] FirstCommitFrom as String,
     decode |text| Ok(serde_json::from_value(text.into())?),
     encode |from| serde_json::to_value(from)?.as_str().unwrap_or_default().to_owned());
+column_type!([] Method as String,
+    decode |text| Ok(serde_json::from_value(text.into())?),
+    encode |method| method.word().to_owned());
 column_type!([] deployment::Seen as String,
     decode |json| Ok(serde_json::from_str(&json)?),
     encode |seen| serde_json::to_string(seen)?);
@@ -102,6 +106,8 @@ from_row!(Incident {
     environment,
     deployment_id,
     deployment_deployed_at,
+    link_method,
+    suggested_deployment_id,
     severity,
     title,
     url,

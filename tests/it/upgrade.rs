@@ -9,6 +9,7 @@ use crate::engine::Engine;
 
 on_each_engine! {
     sums_of_the_version_before_go_on,
+    incidents_of_the_version_before_have_a_known_beginning_or_none,
 }
 
 /// As version 2 left a deployment and two of its series.
@@ -46,4 +47,33 @@ async fn sums_of_the_version_before_go_on(engine: Engine) {
         .await
         .expect(201);
     assert_eq!(app.total("deployment_started_total").await, 2.0);
+}
+
+/// What a tool has told of only when it was over, as version 6 stores it.
+fn only_seen_restored(id: &str) -> String {
+    format!(
+        "INSERT INTO incidents (project_id, id, environment, deployment_id, started_at, restored_at, counted, created_at, \
+         updated_at, seen) VALUES ('shop', '{id}', 'production', NULL, 5000000, 5000000, 0, 1, 1, \
+         '{{\"steps\":[{{\"at\":5000000,\"value\":{{\"restored\":5000000}}}}],\"first\":5000000}}')"
+    )
+}
+
+async fn incidents_of_the_version_before_have_a_known_beginning_or_none(engine: Engine) {
+    let database = engine.empty_database().await;
+    let mut older = database.other().await;
+    older.migrate_to(6).await;
+    older.execute(only_seen_restored("a")).await;
+    let app = App::start(database, |_| ()).await;
+    older.execute(only_seen_restored("b")).await;
+    for id in ["a", "b"] {
+        let fact = app.get(&format!("/incidents/{id}")).await.expect(200);
+        assert_eq!((&fact["time_to_restore_seconds"], &fact["link"]), (&json!(null), &json!("unlinked")));
+    }
+    let measured = "SELECT id FROM v_incidents WHERE time_to_restore_seconds IS NOT NULL";
+    assert_eq!(app.database.texts(measured).await, [""; 0]);
+    let answer = app.get("/dora?from=1970-01-01&to=1970-01-02").await.expect(200);
+    assert_eq!(answer["time_to_restore"]["n"], 0);
+    // and as it goes on to write them
+    older.execute("UPDATE incidents SET started_at = 4000000 WHERE id = 'a'").await;
+    assert_eq!(app.database.texts(measured).await, ["a"]);
 }

@@ -11,7 +11,7 @@ use super::{Fault, Kind};
 use crate::domain::cell::unguarded;
 
 /// What a fact may have; of `unplanned` the value is true or false.
-const FIELDS: [&str; 22] = [
+const FIELDS: [&str; 23] = [
     "kind",
     "project_id",
     "id",
@@ -29,6 +29,7 @@ const FIELDS: [&str; 22] = [
     "url",
     "unplanned",
     "deployment_id",
+    "link_method",
     "severity",
     "title",
     "started_at",

@@ -1,6 +1,6 @@
 //! How an incident begins to be known.
 
-use super::{Incident, Opening, known_deployment};
+use super::{Incident, Method, Opening, known_deployment};
 use crate::domain::refusal::{FieldProblem, Findings, Refusal};
 use crate::domain::rules::settle;
 use crate::domain::{Context, Deployment, Marks, Name, Timestamp, correction};
@@ -23,6 +23,7 @@ pub fn opened(
         return Ok(Incident {
             environment: opening.environment.clone().unwrap_or(empty.environment),
             deployment_id: opening.deployment_id.clone(),
+            link_method: opening.deployment_id.as_ref().map(|_| Method::Sent),
             deployment_deployed_at: linked.and_then(|d| d.deployed_at),
             severity: opening.severity.clone(),
             title: opening.title.clone(),
@@ -41,7 +42,8 @@ pub fn opened(
     settle("/title", &mut after.title, opening.title.as_ref(), &mut conflicts);
     settle("/url", &mut after.url, opening.url.as_ref(), &mut conflicts);
     conflicts.or(Refusal::Conflict)?;
-    if before.deployment_id.is_none() {
+    if before.deployment_id.is_none() && after.deployment_id.is_some() {
+        after.link_method = Some(Method::Sent);
         after.deployment_deployed_at = linked.and_then(|d| d.deployed_at);
     }
     Ok(after)
@@ -75,6 +77,8 @@ pub fn empty(
         environment: linked.map_or_else(|| context.production.clone(), |linked| linked.environment.clone()),
         deployment_id: None,
         deployment_deployed_at: None,
+        link_method: None,
+        suggested_deployment_id: None,
         severity: None,
         title: None,
         url: None,

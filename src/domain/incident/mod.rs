@@ -1,19 +1,23 @@
 //! An incident and what may happen to it. Identified by (project, id); may be linked to a deployment.
 
 mod create;
+mod link;
 mod sighted;
+mod steps;
 
 use serde::{Deserialize, Serialize};
 
 use super::correction::Edit;
 use super::deployment::Deployment;
-use super::refusal::{FieldProblem, Findings, Refusal};
-use super::rules::{in_order, not_before, not_in_the_future, same_time};
+use super::refusal::{FieldProblem, Refusal};
 use super::time;
 use super::{Context, Marks, Name, Prose, Timestamp, correction};
 use create::{imported, opened};
+use link::Said;
 use sighted::{first_sighted, sight};
+use steps::{finish, possible, restore};
 
+pub use link::{Link, Method, State as LinkState};
 pub use sighted::{Cause, Seen, Sighting, State, overtaken};
 
 pub const KIND: &str = "incident";
@@ -31,6 +35,12 @@ pub struct Incident {
     /// The `deployed_at` of the linked deployment, so that answers need no join.
     #[serde(with = "time::micros::option", skip_serializing_if = "Option::is_none", default)]
     pub deployment_deployed_at: Option<Timestamp>,
+    /// How it was linked; without a deployment: who says that none has caused it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub link_method: Option<Method>,
+    /// What may have caused it, while nobody has said so.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub suggested_deployment_id: Option<Name>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub severity: Option<Name>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -88,6 +98,11 @@ pub enum Change {
     /// The deployment is found that a tool says has caused it.
     Linked {
         deployment_id: Name,
+        method: Method,
+    },
+    /// What may have caused it is found, another than before, or none any more.
+    Suggested {
+        deployment_id: Option<Name>,
     },
     Deleted,
     /// Takes a deletion back.
@@ -114,6 +129,7 @@ impl Command {
             Change::Imported(_) => "incident.imported",
             Change::Sighted(_) => "incident.sighted",
             Change::Linked { .. } => "incident.linked",
+            Change::Suggested { .. } => "incident.suggested",
             Change::Deleted => "incident.deleted",
             Change::Undeleted => "incident.undeleted",
         }
@@ -124,7 +140,7 @@ impl Command {
         match &self.change {
             Change::Open(opening) => opening.deployment_id.as_ref(),
             Change::Corrected(correction) | Change::Imported(correction) => correction.deployment_id.value(),
-            Change::Linked { deployment_id } => Some(deployment_id),
+            Change::Linked { deployment_id, .. } => Some(deployment_id),
             _ => None,
         }
     }
@@ -202,6 +218,15 @@ pub fn apply(
             let sent = correction.deployment_id.value().filter(|sent| stored != Some(*sent));
             known_deployment(sent, linked, &after.project_id)?;
             correction.apply(&mut after)?;
+            let said = match (&command.change, &correction.link_method) {
+                (Change::Imported(_), Edit::Set(method)) => Some(Said::ByImport(Some(*method))),
+                _ if correction.deployment_id == Edit::Keep => None,
+                (Change::Imported(_), _) => Some(Said::ByImport(None)),
+                _ => Some(Said::ByPerson),
+            };
+            if let Some(said) = said {
+                after.linked_by_correction(stored, said);
+            }
             if correction.restored_at != Edit::Clear {
                 // finished implies restored
                 after.restored_at = after.restored_at.or(after.finished_at);
@@ -209,20 +234,25 @@ pub fn apply(
             after.deployment_deployed_at = linked_deployed_at(&after, linked);
         }
         Change::Sighted(sighting) => sight(&mut after, sighting, context)?,
-        Change::Linked { deployment_id } => {
+        Change::Linked { deployment_id, method } => {
             known_deployment(Some(deployment_id), linked, &after.project_id)?;
             // once: who takes the link away knows better
-            if after.deployment_id.is_none() && after.seen.as_mut().is_some_and(Seen::link) {
-                after.deployment_id = Some(deployment_id.clone());
+            let is_open = after.deployment_id.is_none() && after.link_method.is_none();
+            if is_open && after.seen.as_mut().is_some_and(Seen::link) {
+                after.linked(deployment_id.clone(), *method);
                 after.deployment_deployed_at = linked_deployed_at(&after, linked);
             }
         }
+        Change::Suggested { deployment_id } => after.suggested_deployment_id.clone_from(deployment_id),
         Change::Deleted => after.deleted_at = after.deleted_at.or(Some(context.now)),
         Change::Undeleted => {
             after.deleted_at = None;
             // it may have been corrected meanwhile
             after.deployment_deployed_at = linked_deployed_at(&after, linked);
         }
+    }
+    if !after.may_be_suggested() {
+        after.suggested_deployment_id = None;
     }
     if before == Some(&after) {
         return Ok(after);
@@ -256,75 +286,4 @@ fn deleted(before: &Incident, command: &Command) -> Result<Incident, Refusal> {
         }
         _ => Err(Refusal::NotFound { kind: KIND, id: before.id.clone(), hint: Some(correction::DELETED.into()) }),
     }
-}
-
-fn restore(
-    after: &mut Incident,
-    at: Option<Timestamp>,
-    pointer: &'static str,
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    if after.restored_at.is_some() {
-        return same_time(pointer, &mut after.restored_at, at);
-    }
-    after.restored_at = Some(at.unwrap_or_else(|| not_before(Some(after.started_at), context.now)));
-    Ok(())
-}
-
-fn finish(
-    after: &mut Incident,
-    at: Option<Timestamp>,
-    restored_at: Option<Timestamp>,
-    pointer: &'static str,
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    if after.finished_at.is_some() {
-        same_time(pointer, &mut after.finished_at, at)?;
-    } else {
-        let floor = Some(after.started_at).max(after.restored_at);
-        after.finished_at = Some(at.unwrap_or_else(|| not_before(floor, context.now)));
-    }
-    if after.restored_at.is_none() {
-        after.restored_at = restored_at.or(after.finished_at);
-        return Ok(());
-    }
-    same_time("/restored_at", &mut after.restored_at, restored_at)
-}
-
-fn possible(
-    after: &Incident,
-    before: Option<&Incident>,
-    linked: Option<&Deployment>,
-    command: &Command,
-    context: &Context<'_>,
-) -> Result<(), Refusal> {
-    // A caller that sent `date` wants to read about `date`, and never about a field that it did not send.
-    let dated = matches!(command.change, Change::Restored { .. } | Change::Finished { .. });
-    let pointer = |field: &'static str| if dated { "/date" } else { field };
-    let restored = match &command.change {
-        Change::Open(opening) if opening.restored_at.is_none() && opening.finished_at.is_some() => "/finished_at",
-        _ => pointer("/restored_at"),
-    };
-    let mut findings = Findings::default();
-    not_in_the_future(pointer("/started_at"), Some(after.started_at), context, &mut findings);
-    not_in_the_future(restored, after.restored_at, context, &mut findings);
-    if after.finished_at != after.restored_at {
-        not_in_the_future(pointer("/finished_at"), after.finished_at, context, &mut findings);
-        in_order(pointer("/finished_at"), after.finished_at, "restored_at", after.restored_at, &mut findings);
-    }
-    in_order(restored, after.restored_at, "started_at", Some(after.started_at), &mut findings);
-    if after.finished_at.is_some() && after.restored_at.is_none() {
-        findings.add("/restored_at", "what is finished has been restored");
-    }
-    // An incident may begin while its deployment is still rolling out, but not before that began.
-    let said = |fact: &Incident| (fact.deployment_id.clone(), fact.started_at);
-    // The deployment may have been corrected after it was linked; what was right to store is right to import. And a
-    // tool that says later when it began is not refused what it could have said before.
-    let as_told = matches!(command.change, Change::Imported(_) | Change::Sighted(_));
-    let newly_linked = !as_told && before.is_none_or(|before| said(before) != said(after));
-    if newly_linked && let Some(linked) = linked.filter(|linked| after.deployment_id.as_ref() == Some(&linked.id)) {
-        let began = linked.deploy_start_at.or(linked.deployed_at);
-        in_order("/started_at", Some(after.started_at), "the start of its deployment", began, &mut findings);
-    }
-    findings.or(Refusal::Impossible)
 }

@@ -214,6 +214,7 @@ pub fn sight(fact: &mut Incident, sighting: &Sighting, context: &Context<'_>) ->
         team_id: Edit::Keep,
         environment: Edit::replacing(was.environment.as_ref(), is.environment.as_ref()),
         deployment_id: Edit::Keep,
+        link_method: Edit::Keep,
         severity: Edit::between(was.severity.as_ref(), is.severity.as_ref()),
         title: Edit::between(was.title.as_ref(), is.title.as_ref()),
         url: Edit::between(was.url.as_ref(), is.url.as_ref()),

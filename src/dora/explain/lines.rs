@@ -2,6 +2,7 @@
 
 use super::Metric;
 use crate::domain::deployment::FirstCommitFrom;
+use crate::domain::incident::{Link, LinkState, Method};
 use crate::domain::{Deployment, Incident, Name, Prose, Timestamp};
 use crate::dora::facts::{self, Linked, Recovery};
 
@@ -41,8 +42,18 @@ pub struct Line {
     pub first_commit_from: Option<FirstCommitFrom>,
     /// The incidents of a deployment, the deployment of an incident; of the same project.
     pub related: Vec<Name>,
+    /// Of an incident.
+    pub link: Option<Link>,
     /// Of the pipeline or the incident, as its sender gave it.
     pub url: Option<Prose>,
+}
+
+/// An incident that is linked to a deployment.
+#[derive(Debug, Clone)]
+pub struct LinkedIncident {
+    pub id: Name,
+    pub seen: Linked,
+    pub method: Option<Method>,
 }
 
 impl Scope {
@@ -81,7 +92,7 @@ fn counted(counts_as: &[&'static str], reason: &'static str, detail: impl Into<S
 }
 
 /// A deployment with the incidents linked to it. `None`: it has nothing to do with the window.
-pub fn deployment(metric: Metric, fact: &Deployment, linked: &[(Name, Linked)], scope: &Scope) -> Option<Line> {
+pub fn deployment(metric: Metric, fact: &Deployment, linked: &[LinkedIncident], scope: &Scope) -> Option<Line> {
     let at = Some(fact.happened_at()).filter(|at| scope.covers(*at))?;
     let verdict = scope.other_environment(&fact.environment).unwrap_or_else(|| match fact.deployed_at {
         None => not_deployed(metric, fact),
@@ -100,7 +111,8 @@ pub fn deployment(metric: Metric, fact: &Deployment, linked: &[(Name, Linked)], 
         detail,
         value,
         first_commit_from: fact.first_commit_from,
-        related: linked.iter().map(|(id, _)| id.clone()).collect(),
+        related: linked.iter().map(|incident| incident.id.clone()).collect(),
+        link: None,
         url: fact.url.clone(),
     })
 }
@@ -115,7 +127,7 @@ fn not_deployed(metric: Metric, fact: &Deployment) -> Verdict {
     }
 }
 
-fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &[(Name, Linked)]) -> Verdict {
+fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &[LinkedIncident]) -> Verdict {
     let reached = || format!("reached users at {deployed_at}");
     match metric {
         Metric::DeploymentFrequency => counted(&["deployments"], "deployed", reached()),
@@ -136,7 +148,7 @@ fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &
             None => counted(&["deployments"], "did_not_fail", "no incident is linked, and it was not rolled back"),
         },
         Metric::FailedDeploymentRecoveryTime => {
-            let incidents = linked.iter().map(|(_, incident)| *incident);
+            let incidents = linked.iter().map(|incident| incident.seen);
             match Recovery::of(deployed_at, fact.rolled_back_at, incidents) {
                 None => left_out("did_not_fail", "no incident is linked, and it was not rolled back"),
                 Some(Recovery::Open) => counted(&["open"], "not_recovered", "not rolled back, and an incident is open"),
@@ -147,7 +159,7 @@ fn deployed(metric: Metric, fact: &Deployment, deployed_at: Timestamp, linked: &
                 Some(Recovery::After(micros)) => {
                     let how = failure(fact, linked).map(|(_, detail)| detail).unwrap_or_default();
                     let failed_at =
-                        linked.iter().filter_map(|(_, incident)| incident.started_at()).min().unwrap_or(deployed_at);
+                        linked.iter().filter_map(|incident| incident.seen.started_at()).min().unwrap_or(deployed_at);
                     let recovered_at = Timestamp::from_micros(failed_at.micros() + micros).unwrap_or(failed_at);
                     let detail = format!("{how}; failed at {failed_at}, recovered at {recovered_at}");
                     Verdict { value: Some(micros), ..counted(&["n"], "recovered", detail) }
@@ -171,10 +183,20 @@ fn found(fact: &Deployment) -> &'static str {
     }
 }
 
+/// How a tool's words led to the deployment; what was said outright needs no words.
+fn found_by(method: Option<Method>) -> &'static str {
+    match method {
+        None | Some(Method::Sent | Method::Person) => "",
+        Some(Method::Label) => " (by a label)",
+        Some(Method::Commit) => " (by its commit)",
+        Some(Method::Version) => " (by its version)",
+    }
+}
+
 /// Why a deployment failed in use, if it did.
-fn failure(fact: &Deployment, linked: &[(Name, Linked)]) -> Option<(&'static str, String)> {
-    let ids: Vec<_> = linked.iter().map(|(id, _)| id.as_str()).collect();
-    let incidents = match ids.as_slice() {
+fn failure(fact: &Deployment, linked: &[LinkedIncident]) -> Option<(&'static str, String)> {
+    let words: Vec<_> = linked.iter().map(|incident| format!("{}{}", incident.id, found_by(incident.method))).collect();
+    let incidents = match words.as_slice() {
         [] => None,
         [only] => Some(format!("incident {only} is linked to it")),
         several => Some(format!("incidents {} are linked to it", several.join(", "))),
@@ -238,6 +260,7 @@ pub fn incident(metric: Metric, fact: &Incident, scope: &Scope) -> Option<Line> 
         value,
         first_commit_from: None,
         related: fact.deployment_id.iter().cloned().collect(),
+        link: Some(fact.link()),
         url: fact.url.clone(),
     })
 }
@@ -257,9 +280,20 @@ impl Line {
     }
 }
 
+fn not_linked(fact: &Incident) -> Verdict {
+    let detail = match (&fact.suggested_deployment_id, fact.link().state) {
+        (Some(suggested), LinkState::Suggested) => {
+            format!("linked to no deployment; {suggested} is suggested and counts when somebody confirms it")
+        }
+        (_, LinkState::None) => "somebody says that no deployment has caused it".to_owned(),
+        _ => "linked to no deployment".to_owned(),
+    };
+    left_out("not_linked", detail)
+}
+
 fn detected(fact: &Incident) -> Verdict {
     let Some(deployment) = &fact.deployment_id else {
-        return left_out("not_linked", "linked to no deployment");
+        return not_linked(fact);
     };
     let Some(deployed_at) = fact.deployment_deployed_at else {
         return left_out(NOT_DEPLOYED, format!("its deployment {deployment} has not reached users, or was deleted"));
@@ -267,7 +301,8 @@ fn detected(fact: &Incident) -> Verdict {
     if !fact.has_known_start() {
         return left_out(UNKNOWN_START, "its beginning is not known yet");
     }
-    let reached = format!("its deployment {deployment} reached users at {deployed_at}");
+    let found = found_by(fact.link_method);
+    let reached = format!("its deployment {deployment}{found} reached users at {deployed_at}");
     match facts::Incident::from(fact).time_to_detect() {
         Some(micros) => Verdict { value: Some(micros), ..counted(&["n"], "linked", reached) },
         None => left_out("began_before_deployment", format!("it began before that: {reached}")),

@@ -3,7 +3,7 @@
 mod lines;
 mod page;
 
-pub use lines::{Line, Scope, Subject, deployment, incident};
+pub use lines::{Line, LinkedIncident, Scope, Subject, deployment, incident};
 pub use page::{After, Page, Pages};
 
 use crate::domain::abridged;

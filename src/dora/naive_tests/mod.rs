@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::explain::{self, Metric};
 use super::keys::{Durations, Keys};
-use super::{Calendar, Deployment, Incident, Linked, Span, Tally, Zone};
+use super::{Calendar, Deployment, Incident, Span, Tally, Zone};
 use crate::domain::{self, Name, Timestamp};
 use definitions::{durations, naive, naive_buckets, wilson};
 use worlds::{DAY, World, worlds};
@@ -64,11 +64,12 @@ fn same(found: &Keys, expected: &Keys) {
     assert_eq!(found.median_deployment_days_per_week, expected.median_deployment_days_per_week);
 }
 
-fn linked_to(world: &World, deployment: &domain::Deployment) -> Vec<(Name, Linked)> {
+fn linked_to(world: &World, deployment: &domain::Deployment) -> Vec<explain::LinkedIncident> {
     let linked = |i: &&domain::Incident| {
         i.project_id == deployment.project_id && i.deployment_id.as_ref() == Some(&deployment.id)
     };
-    world.incidents.iter().filter(linked).map(|i| (i.id.clone(), i.into())).collect()
+    let of = |i: &domain::Incident| explain::LinkedIncident { id: i.id.clone(), seen: i.into(), method: i.link_method };
+    world.incidents.iter().filter(linked).map(of).collect()
 }
 
 fn span(world: &World) -> Span {
@@ -83,7 +84,7 @@ proptest! {
         let calendar = Calendar::new(span(&world), Some(world.interval)).unwrap();
         let mut tally = Tally::new(&calendar);
         for fact in world.deployments.iter().filter(|fact| fact.environment.as_str() == "production") {
-            let linked = linked_to(&world, fact).into_iter().map(|(_, linked)| linked);
+            let linked = linked_to(&world, fact).into_iter().map(|linked| linked.seen);
             if let Some(small) = Deployment::of(fact, linked) {
                 tally.deployment(fact.project_id.clone(), &small);
             }

@@ -132,6 +132,8 @@ fn incident(
         environment: name(if other % 5 == 0 { "staging" } else { "production" }),
         deployment_id: linked.map(|linked| linked.id.clone()),
         deployment_deployed_at: linked.and_then(|linked| linked.deployed_at),
+        link_method: None,
+        suggested_deployment_id: None,
         severity: None,
         title: None,
         url: None,

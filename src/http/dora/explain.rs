@@ -102,6 +102,12 @@ struct FactView {
     /// Of its pipeline, or of the incident in the tool it comes from, as its sender gave it.
     #[schema(value_type = Option<String>)]
     url: Option<Prose>,
+    /// Of an incident: how it came to its deployment, as `/incidents` says.
+    #[schema(value_type = Option<String>)]
+    link_method: Option<&'static str>,
+    /// Of an incident: how sure that is.
+    #[schema(value_type = Option<String>)]
+    link_confidence: Option<&'static str>,
     /// Links to the incidents of a deployment, or to the deployment of an incident; to none that is deleted now.
     related: Vec<String>,
 }
@@ -172,6 +178,8 @@ fn fact(base: &Base, line: Line, deleted: &report::Deleted) -> FactView {
         detail: line.detail,
         seconds: line.value.map(seconds),
         first_commit_from: line.first_commit_from,
+        link_method: line.link.and_then(|link| link.method),
+        link_confidence: line.link.and_then(|link| link.confidence),
     }
 }
 

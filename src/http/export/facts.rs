@@ -6,6 +6,7 @@ use axum::body::Bytes;
 use serde::Serialize;
 
 use super::{Failure, Kind, Output, csv, ndjson};
+use crate::domain::incident::Method;
 use crate::domain::{Deployment, Incident, Name, Prose, Timestamp};
 use crate::storage::{Filter, PAGE, Snapshot};
 
@@ -95,6 +96,7 @@ struct IncidentLine {
     environment: Name,
     #[serde(skip_serializing_if = "Link::is_left_out")]
     deployment_id: Link,
+    link_method: Option<Method>,
     severity: Option<Name>,
     title: Option<Prose>,
     url: Option<Prose>,
@@ -144,6 +146,7 @@ impl Link {
 impl IncidentLine {
     fn new(fact: Incident, deleted: &HashSet<(Name, Name)>, form: Form) -> Self {
         let to_deleted = |id: &Name| deleted.contains(&(fact.project_id.clone(), id.clone()));
+        let link_method = fact.link_method.filter(|_| !fact.deployment_id.as_ref().is_some_and(to_deleted));
         let deployment_id = match (fact.deployment_id, form) {
             (Some(id), Form::Ndjson) if to_deleted(&id) => Link::LeftOut,
             // a table has its columns in each row
@@ -157,6 +160,7 @@ impl IncidentLine {
             team_id: fact.team_id,
             environment: fact.environment,
             deployment_id,
+            link_method,
             severity: fact.severity,
             title: fact.title,
             url: fact.url,

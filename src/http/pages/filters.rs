@@ -208,6 +208,11 @@ impl Filters {
         address("facts", self.scope_pairs().into_iter(), &more)
     }
 
+    /// The incidents of the same teams and projects that have no deployment.
+    pub fn link_to_links(&self) -> String {
+        address("links", self.scope_pairs().into_iter(), &[])
+    }
+
     /// The same question to the API: the edges as they are now, so that it stays the same answer.
     pub fn api_link(&self, path: &str) -> String {
         let span = self.question.span;

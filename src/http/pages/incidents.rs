@@ -3,6 +3,7 @@
 use super::changes;
 use super::filters::Filters;
 use super::text::{moment, web_address};
+use crate::domain::incident::LinkState;
 use crate::domain::{Incident, Timestamp};
 use crate::dora::words::duration;
 use crate::http::AppState;
@@ -16,6 +17,10 @@ const FIRST: u16 = 20;
 pub struct OpenIncidents {
     pub rows: Vec<Row>,
     pub more: bool,
+    /// Where incidents are that have no deployment.
+    pub links: String,
+    /// Whether some of them have a suggested one.
+    pub suggested: bool,
 }
 
 #[derive(Debug)]
@@ -29,6 +34,8 @@ pub struct Row {
     pub started: String,
     pub open_for: String,
     pub deployment: String,
+    /// While nobody has said which it was.
+    pub suggested: String,
     /// Who has changed it, and when.
     pub changes: String,
 }
@@ -43,10 +50,13 @@ pub async fn open(state: &AppState, filters: &Filters) -> Result<OpenIncidents, 
         limit: FIRST,
         ..Filter::default()
     };
-    let page = state.store.list_incidents(&filter).await?;
+    let suggested = Filter { state: None, link: Some(LinkState::Suggested), limit: 1, ..filter.clone() };
+    let (page, suggested) =
+        tokio::try_join!(state.store.list_incidents(&filter), state.store.list_incidents(&suggested))?;
     let now = state.clock.now();
     let rows = page.items.into_iter().map(|incident| row(incident, filters, now)).collect();
-    Ok(OpenIncidents { rows, more: page.next.is_some() })
+    let (links, suggested) = (filters.link_to_links(), !suggested.items.is_empty());
+    Ok(OpenIncidents { rows, more: page.next.is_some(), links, suggested })
 }
 
 fn row(incident: Incident, filters: &Filters, now: Timestamp) -> Row {
@@ -62,5 +72,6 @@ fn row(incident: Incident, filters: &Filters, now: Timestamp) -> Row {
         started: moment(filters.shown(incident.started_at)),
         open_for: duration(seconds(now.micros_since(incident.started_at).max(0))),
         deployment: text(incident.deployment_id.map(|id| id.to_string())),
+        suggested: text(incident.suggested_deployment_id.map(|id| id.to_string())),
     }
 }

@@ -9,6 +9,7 @@ mod charts;
 mod facts;
 mod filters;
 mod incidents;
+mod links;
 mod overview;
 mod shown;
 mod sign_in;
@@ -35,14 +36,15 @@ pub fn router() -> Router<AppState> {
         .route("/", get(overview::get_overview))
         .route("/facts", get(facts::get_facts))
         .route("/changes", get(changes::get_changes))
+        .route("/links", get(links::get_links).post(links::post_links))
         .route("/sign-in", get(sign_in::get_sign_in).post(sign_in::post_sign_in))
         .route("/sign-out", post(sign_in::post_sign_out))
         .route(assets::ROUTE, get(assets::get_asset))
 }
 
 /// Where people may be led after they have signed in.
-const PAGES: [&str; 3] = ["/", "/facts", "/changes"];
-const ROUTES: [&str; 6] = ["/", "/facts", "/changes", "/sign-in", "/sign-out", assets::ROUTE];
+const PAGES: [&str; 4] = ["/", "/facts", "/changes", "/links"];
+const ROUTES: [&str; 7] = ["/", "/facts", "/changes", "/links", "/sign-in", "/sign-out", assets::ROUTE];
 
 /// Whether the route is one of a page, so that its answers are for a browser.
 pub fn has(route: &str) -> bool {

@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use tokio::sync::Semaphore;
 
-use super::visitor::{COOKIE, next, see};
+use super::visitor::{COOKIE, elsewhere, is_of_this_site, next, see, text};
 use super::{Frame, html_with};
 use crate::auth::{Credentials, SESSION_SECONDS};
 use crate::http::AppState;
@@ -109,18 +109,6 @@ fn by_https(headers: &HeaderMap) -> bool {
 
 /// Refuses what another site made a browser send: nobody is to be signed in as somebody else.
 fn of_this_site(headers: &HeaderMap) -> Result<(), Problem> {
-    let ours = match (text(headers, "sec-fetch-site"), text(headers, "origin")) {
-        (Some(site), _) => site == "same-origin" || site == "none",
-        // an old browser, or one that has not been told to trust the address; what is no browser sends neither
-        (None, Some(origin)) => {
-            let host = text(headers, "x-forwarded-host").or_else(|| text(headers, "host"));
-            origin.split_once("://").map(|(_, host)| host) == host
-        }
-        (None, None) => true,
-    };
-    if ours { Ok(()) } else { Err(Problem::new(&error::FORBIDDEN, "this form was sent from another site")) }
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
+    // what is no browser does not say, and has nothing that another site could use
+    if is_of_this_site(headers).unwrap_or(true) { Ok(()) } else { Err(elsewhere()) }
 }

@@ -1,5 +1,5 @@
-//! Who looks at a page: by session, or by the same header as the API's callers. Sessions open pages and nothing
-//! else, so a request that another site makes a browser send can change nothing.
+//! Who looks at a page: by session, or by the same header as the API's callers. Sessions open pages and take their forms,
+//! and nothing else; a form that another site makes a browser send is refused, so it can change nothing.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -7,7 +7,9 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::PAGES;
+use crate::auth::{Identity, Role};
 use crate::http::AppState;
+use crate::http::error::{self, Problem};
 
 pub const COOKIE: &str = "em_metrics_session";
 
@@ -15,19 +17,69 @@ pub const COOKIE: &str = "em_metrics_session";
 #[derive(Debug)]
 pub struct Visitor {
     pub by_session: bool,
+    /// Whether the forms that change something are for them.
+    pub may_write: bool,
+}
+
+/// May send the forms of pages that change something, under the name that goes into the journal.
+#[derive(Debug)]
+pub struct Editor(pub Identity);
+
+/// Who it is, and whether a session says so.
+fn identify(headers: &HeaderMap, state: &AppState) -> Option<(Identity, bool)> {
+    let sent = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    if let Ok(identity) = state.auth.identify(sent) {
+        return Some((identity, false));
+    }
+    let now = state.clock.now();
+    let identity = sessions(headers).find_map(|session| state.auth.resume(session, now).ok());
+    identity.map(|identity| (identity, true))
+}
+
+impl FromRequestParts<AppState> for Editor {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let Some((identity, by_session)) = identify(&parts.headers, state) else { return Err(see("sign-in")) };
+        // a browser says where a form is from; what says nothing is none, and has no session to lend
+        let is_ours = is_of_this_site(&parts.headers).unwrap_or(!by_session);
+        if !is_ours {
+            return Err(elsewhere().into_response());
+        }
+        if identity.role < Role::Writer {
+            return Err(Problem::new(&error::FORBIDDEN, error::FORBIDDEN.advice).into_response());
+        }
+        Ok(Self(identity))
+    }
+}
+
+/// Whether one of our pages made a browser send it; `None`: nobody says.
+pub fn is_of_this_site(headers: &HeaderMap) -> Option<bool> {
+    match (text(headers, "sec-fetch-site"), text(headers, "origin")) {
+        (Some(site), _) => Some(site == "same-origin" || site == "none"),
+        // an old browser, or one that has not been told to trust the address
+        (None, Some(origin)) => {
+            let host = text(headers, "x-forwarded-host").or_else(|| text(headers, "host"));
+            Some(origin.split_once("://").map(|(_, host)| host) == host)
+        }
+        (None, None) => None,
+    }
+}
+
+pub fn elsewhere() -> Problem {
+    Problem::new(&error::FORBIDDEN, "this form was sent from another site")
+}
+
+pub fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 impl FromRequestParts<AppState> for Visitor {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
-        let sent = parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-        if state.auth.identify(sent).is_ok() {
-            return Ok(Self { by_session: false });
-        }
-        let now = state.clock.now();
-        if sessions(&parts.headers).any(|session| state.auth.resume(session, now).is_ok()) {
-            return Ok(Self { by_session: true });
+        if let Some((identity, by_session)) = identify(&parts.headers, state) {
+            return Ok(Self { by_session, may_write: identity.role >= Role::Writer });
         }
         let wanted = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
         let query = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", &wanted).finish();
@@ -68,6 +120,7 @@ mod tests {
         assert_eq!(next("/?days=7&project_id=a%2Fb"), "./?days=7&project_id=a%2Fb");
         assert_eq!(next("/facts?metric=incidents"), "./facts?metric=incidents");
         assert_eq!(next("/changes?id=1"), "./changes?id=1");
+        assert_eq!(next("/links"), "./links");
         for elsewhere in [
             "",
             "//evil.example",

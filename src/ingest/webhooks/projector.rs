@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::first_commit::FirstCommits;
@@ -25,6 +26,8 @@ const LEASE: Duration = Duration::from_mins(1);
 const ROUND: Duration = Duration::from_secs(2);
 /// How often it looks for first commits that nobody has sent.
 const LOOKS: Duration = Duration::from_mins(1);
+/// How many times as long as it has looked it then does not.
+const REST: u32 = 5;
 /// How long a delivery waits that could not be recorded; longer each time.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
@@ -41,8 +44,10 @@ pub struct Projector {
     outage: Outage,
     first_commits: FirstCommits,
     links: Links,
-    /// When to look for first commits again, if nothing comes in before.
-    next_look: tokio::time::Instant,
+    /// When to look for first commits and causes again, if nothing comes in before.
+    next_look: Instant,
+    /// Not before then, whatever comes in: looking takes a small part of the time, also where there is much to look at.
+    rested: Instant,
 }
 
 /// What a delivery would become.
@@ -59,11 +64,12 @@ impl Projector {
         sources: std::sync::Arc<Sources>,
         clock: Clock,
         arrived: std::sync::Arc<Notify>,
+        suggest_within: Option<Duration>,
     ) -> Self {
         let first_commits = FirstCommits::new(store.clone(), ingest.clone(), clock.clone());
-        let links = Links::new(store.clone(), ingest.clone(), clock.clone());
-        let next_look = tokio::time::Instant::now();
-        Self { store, ingest, sources, clock, arrived, outage: Outage::default(), first_commits, links, next_look }
+        let links = Links::new(store.clone(), ingest.clone(), clock.clone(), suggest_within);
+        let (outage, next_look, rested) = (Outage::default(), Instant::now(), Instant::now());
+        Self { store, ingest, sources, clock, arrived, outage, first_commits, links, next_look, rested }
     }
 
     /// Works until it is told to stop.
@@ -72,16 +78,16 @@ impl Projector {
             let more = match self.round().await {
                 Ok(claimed) => {
                     if claimed > 0 {
-                        self.next_look = tokio::time::Instant::now();
+                        self.next_look = Instant::now();
                     }
-                    if let Some(outage) = self.outage.works(tokio::time::Instant::now()) {
+                    if let Some(outage) = self.outage.works(Instant::now()) {
                         tracing::info!(outage_seconds = outage.as_secs_f64(), "deliveries become facts again");
                     }
                     claimed == BATCH
                 }
                 Err(error) => {
                     let reason = error.reason();
-                    match self.outage.fails(tokio::time::Instant::now()) {
+                    match self.outage.fails(Instant::now()) {
                         Complaint::Begins => tracing::error!(%error, reason, "deliveries wait for the database"),
                         Complaint::GoesOn { failures } => {
                             tracing::error!(%error, reason, failures, "deliveries still wait for the database");
@@ -99,7 +105,7 @@ impl Projector {
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = self.arrived.notified() => {}
-                    () = tokio::time::sleep(ROUND) => {}
+                    () = tokio::time::sleep_until(self.next_round()) => {}
                 }
             }
         }
@@ -107,17 +113,22 @@ impl Projector {
 
     /// What has come in may tell of first commits and causes, and so may the passing of time.
     async fn look(&mut self) {
-        let now = tokio::time::Instant::now();
-        if now < self.next_look {
+        let began = Instant::now();
+        if began < self.next_look.max(self.rested) {
             return;
         }
-        self.next_look = now + LOOKS;
+        self.next_look = began + LOOKS;
         if let Err(error) = self.first_commits.look().await {
             tracing::warn!(%error, "first commits could not be looked for; trying again");
         }
         if let Err(error) = self.links.look().await {
             tracing::warn!(%error, "the deployments behind incidents could not be looked for; trying again");
         }
+        self.rested = Instant::now() + began.elapsed() * REST;
+    }
+
+    fn next_round(&self) -> Instant {
+        (Instant::now() + ROUND).min(self.next_look.max(self.rested))
     }
 
     /// Takes on what is due; how much that was.

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
+use crate::domain::correction::{self, Edit};
 use crate::domain::deployment::{self, FirstCommitFrom, Outcome};
-use crate::domain::incident::{self, State};
+use crate::domain::incident::{self, Change, LinkState, Method, State};
 use crate::domain::teams::Teams;
 use crate::domain::{Context, Deployment, Incident, Name, Timestamp};
 
@@ -146,4 +147,81 @@ fn a_first_commit_that_was_sent_is_better_than_any_that_was_found() {
     assert_eq!(find(&pushes, 4, FirstCommitFrom::HeadCommit), pushes);
     let sent = Deployment { first_commit_at: Some(at(9)), ..seen };
     assert_eq!(find(&sent, 3, FirstCommitFrom::Api), sent);
+}
+
+/// What may be said of the deployment of an incident, by whom.
+#[derive(Debug, Clone)]
+enum OfLink {
+    Suggested(bool),
+    Found,
+    ByPerson(Option<&'static str>),
+    Imported(Option<&'static str>, Option<Method>),
+    Named,
+}
+
+fn of_link() -> impl Strategy<Value = OfLink> {
+    let deployment = || prop::option::of(prop::sample::select(vec!["a", "b"]));
+    let method = prop::option::of(prop::sample::select(vec![Method::Sent, Method::Commit, Method::Person]));
+    prop_oneof![
+        any::<bool>().prop_map(OfLink::Suggested),
+        Just(OfLink::Found),
+        deployment().prop_map(OfLink::ByPerson),
+        (deployment(), method).prop_map(|(deployment, method)| OfLink::Imported(deployment, method)),
+        Just(OfLink::Named),
+    ]
+}
+
+impl OfLink {
+    fn change(&self) -> Change {
+        let edit = |id: Option<&str>| id.map_or(Edit::Clear, |id| Edit::Set(name(id)));
+        match self {
+            Self::Suggested(is) => Change::Suggested { deployment_id: is.then(|| name("b")) },
+            Self::Found => Change::Linked { deployment_id: name("a"), method: Method::Label },
+            Self::ByPerson(id) => {
+                let correction = correction::Incident { deployment_id: edit(*id), ..correction::Incident::default() };
+                Change::Corrected(Box::new(correction))
+            }
+            Self::Imported(id, method) => Change::Imported(Box::new(correction::Incident {
+                deployment_id: edit(*id),
+                link_method: method.map_or(Edit::Clear, Edit::Set),
+                ..correction::Incident::default()
+            })),
+            Self::Named => Change::Sighted(Box::new(incident::Sighting {
+                cause: Some(incident::Cause::Deployment(name("a"))),
+                ..incident::Sighting::new(at(3))
+            })),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_a_person_says_of_a_link_stays_and_a_suggestion_is_none(said in prop::collection::vec(of_link(), 1..8)) {
+        let mut fact = see_incident(None, &incident::Sighting::new(at(5)));
+        let deployment = see_deployment(None, &deployment::Sighting::new(at(4)));
+        for one in &said {
+            let before = fact.clone();
+            let command = incident::Command { id: Some(fact.id.clone()), project_id: None, change: one.change() };
+            let linked = Deployment { id: command.deployment_id().cloned().unwrap_or(name("a")), ..deployment.clone() };
+            fact = in_context(|context| incident::apply(Some(&before), &before.id, &command, Some(&linked), context)).unwrap();
+            let again = in_context(|context| incident::apply(Some(&fact), &fact.id, &command, Some(&linked), context));
+            prop_assert_eq!(&again.unwrap(), &fact, "said twice");
+            // nothing that counts follows from a suggestion, and none stands beside what is known
+            let is_settled = fact.deployment_id.is_some() || fact.link_method.is_some();
+            prop_assert!(!is_settled || fact.suggested_deployment_id.is_none());
+            if matches!(one, OfLink::Suggested(_)) {
+                let but = Incident { updated_at: before.updated_at,
+                    suggested_deployment_id: before.suggested_deployment_id.clone(), ..fact.clone() };
+                prop_assert_eq!(but, before.clone());
+            }
+            let by_tool = matches!(one, OfLink::Suggested(_) | OfLink::Found | OfLink::Named);
+            if by_tool && before.link_method == Some(Method::Person) {
+                prop_assert_eq!((&fact.deployment_id, fact.link_method), (&before.deployment_id, before.link_method));
+            }
+            if let OfLink::ByPerson(id) = one {
+                let state = if id.is_some() { LinkState::Linked } else { LinkState::None };
+                prop_assert_eq!((fact.link().state, fact.link().confidence), (state, Some("certain")));
+            }
+        }
+    }
 }

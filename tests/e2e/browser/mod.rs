@@ -14,7 +14,11 @@ const TOKEN: &str = "a-token-for-looking-and-telling";
 async fn people_can_use_the_web_page() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("facts.db").display().to_string();
-    let mut service = Service::new(vec![("SQLITE_DB".into(), file), ("EM_METRICS_TOKEN_AUTH".into(), TOKEN.into())]);
+    let mut service = Service::new(vec![
+        ("SQLITE_DB".into(), file),
+        ("EM_METRICS_TOKEN_AUTH".into(), TOKEN.into()),
+        ("EM_METRICS_SUGGEST_WITHIN_MINUTES".into(), "2000".into()),
+    ]);
     service.start().await;
     let browser = Browser::start().await;
     let page = Page { browser, service };
@@ -27,6 +31,7 @@ async fn people_can_use_the_web_page() {
     page.looks().await;
     page.filters().await;
     page.drills_down().await;
+    page.confirms_what_is_suggested().await;
     page.works_by_keyboard().await;
     page.shows_the_contract().await;
     page.signs_out().await;
@@ -213,6 +218,30 @@ impl Page {
         assert!(self.browser.text("tbody").await.contains("incident inc-"));
         self.browser.click(".back a").await;
         self.arrives("/?days=90").await;
+    }
+
+    /// An incident that nobody has named the deployment of; a delivery makes it be looked at now.
+    async fn confirms_what_is_suggested(&self) {
+        let body = json!({"id": "whence", "project_id": "shop", "title": "The till is down"});
+        self.post("/incidents", body).await;
+        let ping = client().post(self.service.url("/webhooks/github")).header("x-github-event", "ping");
+        let answer = ping.bearer_auth(TOKEN).json(&json!({"zen": "Keep it logically awesome."})).send().await.unwrap();
+        assert!(answer.status().is_success());
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(2);
+        while self.ask("/incidents?link=suggested").await == json!([]) {
+            assert!(tokio::time::Instant::now() < deadline, "nothing is suggested");
+            tokio::task::yield_now().await;
+        }
+        self.open("/?days=90").await;
+        self.browser.click("#incidents-title ~ p a").await;
+        self.arrives("/links").await;
+        self.check("links").await;
+        self.browser.click("tbody tr:first-child form:first-child button").await;
+        self.arrives("/links?link=suggested").await;
+        assert!(self.browser.text("main").await.contains("None."));
+        let fact = self.ask("/incidents/whence").await;
+        assert_eq!([&fact["link"], &fact["link_method"]], ["linked", "person"]);
+        self.post("/incidents/whence/finished", json!({})).await;
     }
 
     async fn works_by_keyboard(&self) {

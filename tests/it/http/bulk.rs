@@ -406,8 +406,8 @@ async fn an_export_as_a_table(engine: Engine) {
     assert_eq!(table.header("content-type"), "text/csv; charset=utf-8");
     assert_eq!(
         table.text,
-        "kind,project_id,id,team_id,environment,deployment_id,severity,title,url,started_at,restored_at,finished_at\n\
-         incident,shop,a,,production,1,,,,2026-06-15T11:10:00Z,2026-06-15T11:40:00Z,2026-06-15T11:40:00Z\n"
+        "kind,project_id,id,team_id,environment,deployment_id,link_method,severity,title,url,started_at,restored_at,finished_at\n\
+         incident,shop,a,,production,1,sent,,,,2026-06-15T11:10:00Z,2026-06-15T11:40:00Z,2026-06-15T11:40:00Z\n"
     );
 }
 

@@ -20,14 +20,14 @@ async fn app(engine: Engine) -> App {
     engine.app_with(|config: &mut Config| config.webhooks.sources = vec![source("github")]).await
 }
 
-async fn tell(app: &App, event: &str, body: &str) {
+pub async fn tell(app: &App, event: &str, body: &str) {
     let request = app.request(Method::POST, "/webhooks/github").header("x-github-event", event);
     let signature = format!("sha256={}", hex_signature(body.as_bytes()));
     Answer::of(request.header("x-hub-signature-256", signature).body(body.to_owned())).await.expect(200);
     settled(app).await;
 }
 
-fn sample(name: &str) -> &'static str {
+pub fn sample(name: &str) -> &'static str {
     vendor("github").unwrap().samples.iter().find(|sample| sample.name == name).unwrap().body
 }
 
@@ -44,6 +44,13 @@ async fn cause(app: &App) -> Value {
     }
 }
 
+/// How it was linked, and how sure that is.
+async fn how(app: &App) -> [Value; 2] {
+    let fact = app.get("/incidents/github:issue:4040").await.expect(200);
+    assert_eq!(fact["link"], "linked");
+    [fact["link_method"].clone(), fact["link_confidence"].clone()]
+}
+
 async fn a_label_links_an_incident_to_its_deployment(engine: Engine) {
     let app = app(engine).await;
     tell(&app, "deployment_status", sample("deployment_status")).await;
@@ -51,6 +58,7 @@ async fn a_label_links_an_incident_to_its_deployment(engine: Engine) {
     assert_eq!(cause(&app).await, "github:7001");
     assert_eq!(app.metric("change_failure_count_total{").await, Some(1.0));
     assert_eq!(app.metric("time_to_detect_seconds_sum{").await, Some(3000.0));
+    assert_eq!(how(&app).await, ["label", "certain"]);
     let entry = &app.get("/journal?kind=incident.linked").await.expect(200)[0];
     assert_eq!(entry["actor"], "em-metrics");
 }
@@ -71,6 +79,11 @@ async fn a_root_cause_is_found_by_its_commit(engine: Engine) {
     issue["issue"]["body"] = json!("Root cause: 2f8c6b1");
     tell(&app, "issues", &issue.to_string()).await;
     assert_eq!(cause(&app).await, "github:7001");
+    assert_eq!(how(&app).await, ["commit", "likely"]);
+    let query = "metric=change_failure_rate&from=2026-06-01&to=2026-07-01&counted=true";
+    let explanation = app.get(&format!("/dora/explain?{query}")).await.expect(200);
+    let detail = explanation["facts"][0]["detail"].as_str().unwrap();
+    assert_eq!(detail, "incident github:issue:4040 (by its commit) is linked to it");
 }
 
 async fn a_link_that_is_taken_away_stays_away(engine: Engine) {

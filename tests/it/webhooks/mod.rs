@@ -7,5 +7,6 @@ pub mod inbox;
 mod links;
 mod payloads;
 mod signatures;
+mod suggested;
 pub mod unknown_start;
 mod whole_folder;

@@ -127,7 +127,7 @@ async fn every_fact_is_there_with_its_reason(engine: Engine) {
             "kind": "deployment", "project_id": "shop", "id": "hit", "team_id": null, "environment": "production",
             "at": "2026-06-03T10:00:00Z", "counted": true, "counts_as": ["deployments", "failed"], "reason": "incident",
             "detail": "incidents one, two are linked to it", "seconds": null, "link": "/deployments/hit?project_id=shop",
-            "first_commit_from": null, "deleted": false,
+            "first_commit_from": null, "deleted": false, "link_method": null, "link_confidence": null,
             "url": "https://ci.example/7",
             "related": ["/incidents/one?project_id=shop", "/incidents/two?project_id=shop"],
         })

@@ -122,12 +122,15 @@ async fn whatever_road_the_facts_took_no_byte_differs(engine: Engine) {
         Answer::of(corrected.request(Method::PATCH, &path).json(&environment)).await.expect(200);
     }
 
+    // who says which deployment it was is another: whoever told of the incident, or who corrected it
+    let as_sent = |text: String| text.replace(r#""link_method":"person""#, r#""link_method":"sent""#);
     let expected = answers(&in_order).await;
     assert_eq!(answers(&shuffled).await, expected);
     assert_eq!(answers(&shuffled).await, expected, "asked twice");
     assert_eq!(answers(&imported).await, expected);
-    assert_eq!(answers(&corrected).await, expected);
+    let by_persons = answers(&corrected).await.into_iter().map(as_sent).collect::<Vec<_>>();
+    assert_eq!(by_persons, expected);
     assert_eq!(imported.get("/export").await.text, exported);
-    assert_eq!(corrected.get("/export").await.text, exported);
+    assert_eq!(as_sent(corrected.get("/export").await.text), exported);
     assert!(expected[0].contains("\"deployments\":32"), "{}", expected[0]);
 }

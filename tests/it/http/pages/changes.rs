@@ -56,7 +56,8 @@ async fn a_fact_leads_to_who_corrected_it_and_when(engine: Engine) {
     // an open incident leads to its own
     let overview = browse(&app, "/?days=7").await;
     let open = after(page(&overview, 200), "id=\"incidents-title\"", "</section>").to_owned();
-    let answer = browse(&app, &format!("/{}", links(&open).pop().unwrap())).await;
+    let changes = links(&open).into_iter().find(|link| link.starts_with("changes")).unwrap();
+    let answer = browse(&app, &format!("/{changes}")).await;
     assert!(page(&answer, 200).contains("Incident down: its changes"), "{}", answer.text);
 }
 

@@ -3,6 +3,7 @@
 mod beside;
 mod changes;
 mod facts;
+mod links;
 mod overview;
 mod sign_in;
 mod tables;

@@ -37,7 +37,7 @@ async fn sign_in(app: &App, fields: &[(&str, &str)]) -> Answer {
     send(app, "/sign-in", fields, &[]).await
 }
 
-async fn send(app: &App, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+pub async fn send(app: &App, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
     let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
     let mut request = browser().post(address(app, path)).body(body);
     request = request.header("content-type", "application/x-www-form-urlencoded").header("accept", "text/html");
@@ -48,7 +48,7 @@ async fn send(app: &App, path: &str, fields: &[(&str, &str)], headers: &[(&str, 
 }
 
 /// The name and value of the cookie that was set.
-fn cookie(answer: &Answer) -> String {
+pub fn cookie(answer: &Answer) -> String {
     answer.header("set-cookie").split(';').next().unwrap().to_owned()
 }
 
@@ -56,7 +56,7 @@ async fn signed_in(app: &App) -> String {
     cookie(&sign_in(app, &[("token", "read-me")]).await)
 }
 
-async fn with_cookie(app: &App, path: &str, cookie: &str) -> Answer {
+pub async fn with_cookie(app: &App, path: &str, cookie: &str) -> Answer {
     Answer::of(browser().get(address(app, path)).header("accept", "text/html").header("cookie", cookie)).await
 }
 
