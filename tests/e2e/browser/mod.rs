@@ -201,10 +201,16 @@ impl Page {
         self.browser.wait_until("document.readyState === 'complete'").await;
         let place = self.place().await;
         assert!(place.contains("metric=deployment_frequency&from="), "{place}");
-        let counted = self.ask(&place.replace("/facts", "/dora/explain")).await["counted"].clone();
+        // where it leads back to is the page's own business
+        let (question, _) = place.split_once("&back=").unwrap();
+        let counted = self.ask(&question.replace("/facts", "/dora/explain")).await["counted"].clone();
         let rows = self.browser.run("return document.querySelectorAll('tbody tr').length").await;
         assert_eq!(rows, counted, "{place}");
         self.check("facts").await;
+        self.browser.click(".back a").await;
+        self.arrives("/?days=90").await;
+        self.browser.run("history.back()").await;
+        self.browser.wait_until("location.pathname === '/facts' && document.readyState === 'complete'").await;
         // who has said so
         self.browser.click("tbody tr:first-child td:last-child a").await;
         self.browser.wait_until("location.pathname === '/changes' && document.readyState === 'complete'").await;
