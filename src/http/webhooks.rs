@@ -18,6 +18,7 @@ use super::error::{self, Problem};
 use super::extract::{self, Query};
 use crate::auth::Role;
 use crate::domain::Name;
+use crate::forges::BACKFILLED;
 use crate::ingest::webhooks::{Source, json, try_out};
 use crate::storage::Letter;
 use crate::webhooks::{About, Body, Forged, Headers, body, same, verify};
@@ -145,6 +146,7 @@ async fn accept(
         let (became, ignored) = (Some(trial.became).filter(|_| trial.ignored.is_none()), trial.ignored);
         return Ok(axum::Json(Received { id: None, state: "dry_run", event: about.event, became, ignored }));
     }
+    let was_sent = about.delivery.as_ref().is_none_or(|id| !id.starts_with(BACKFILLED));
     let letter = Letter {
         source: source.key.clone(),
         delivery: delivery(&about, &bytes)?,
@@ -153,6 +155,7 @@ async fn accept(
         body: bytes.to_vec(),
         received_at,
         actor,
+        was_sent,
     };
     let id = state.ingest.receive(letter).await?;
     state.arrived.notify_one();

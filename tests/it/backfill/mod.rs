@@ -1,0 +1,4 @@
+//! What is read from the APIs of forges, by the command line and on a schedule.
+
+mod fake;
+mod github;
