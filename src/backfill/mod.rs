@@ -3,9 +3,13 @@
 //! Speaks HTTP with the forges; what is asked and what answers mean stands in `forges`.
 
 mod client;
+mod planned;
+mod schedule;
 mod state;
 mod walk;
 
 pub use client::{Api, Got, Patience, Trouble};
+pub use planned::{Planned, Unplannable, planned};
+pub use schedule::Schedule;
 pub use state::State;
 pub use walk::{Error, Event, Job, Outlet, Taken, Tally, run};

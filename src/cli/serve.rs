@@ -11,8 +11,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::client;
 use super::output::say;
 use crate::auth::{Authenticator, GeneratedToken};
+use crate::backfill::{Schedule, planned};
 use crate::config::Config;
 use crate::domain::Clock;
 use crate::export::{Push, Totals};
@@ -81,6 +83,8 @@ pub struct Service {
     exporter: Option<tokio::task::JoinHandle<()>>,
     keeper: Option<tokio::task::JoinHandle<()>>,
     inbox_keeper: tokio::task::JoinHandle<()>,
+    /// What asks the APIs of forges.
+    askers: Vec<tokio::task::JoinHandle<()>>,
     stop_exporter: CancellationToken,
 }
 
@@ -108,6 +112,9 @@ impl Service {
         let stop_projector = CancellationToken::new();
         let projector = Projector::new(store.clone(), ingest.clone(), sources.clone(), clock.clone(), arrived.clone());
         let projector = tokio::spawn(projector.run(stop_projector.clone()));
+        let planned = planned(&config.webhooks, &sources, &clock, client::http)?;
+        let schedule = Schedule::new(store.clone(), ingest.clone(), clock.clone(), arrived.clone(), &planned);
+        let schedule = schedule.map(|schedule| tokio::spawn(schedule.run(stop_projector.clone())));
         let inbox_keeper = InboxKeeper::new(store.clone(), clock.clone(), &config.webhooks);
         let inbox_keeper = tokio::spawn(inbox_keeper.run(stop_exporter.clone()));
         let meter = own.meter();
@@ -158,6 +165,7 @@ impl Service {
             exporter,
             keeper,
             inbox_keeper,
+            askers: schedule.into_iter().collect(),
             stop_exporter,
         })
     }
@@ -174,6 +182,11 @@ impl Service {
                 self.stop_projector.cancel();
                 if let Err(error) = self.projector.await {
                     tracing::error!(%error, "the reader of deliveries did not end well");
+                }
+                for asker in self.askers {
+                    if let Err(error) = asker.await {
+                        tracing::error!(%error, "what asks the APIs of forges did not end well");
+                    }
                 }
                 self.stop_writer.cancel();
                 // each of those that wait is answered in the time of a request

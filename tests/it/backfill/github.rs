@@ -16,7 +16,7 @@ on_each_engine! {
     what_a_webhook_told_is_the_same_fact,
 }
 
-const DEPLOYMENTS: &str = "/repos/acme/shop/deployments?per_page=100";
+pub const DEPLOYMENTS: &str = "/repos/acme/shop/deployments?per_page=100";
 const SECOND: &str = "/repositories/1/deployments?per_page=100&page=2";
 const PULLS: &str = "/repos/acme/shop/pulls?state=all&sort=updated&direction=desc&per_page=100";
 const RELEASES: &str = "/repos/acme/shop/releases?per_page=100";
@@ -26,12 +26,12 @@ fn deployment(id: u32, at: &str) -> Value {
         "creator": {"login": "ann"}, "task": "deploy", "url": "https://api.github.com/repos/acme/shop/deployments/1"})
 }
 
-fn status(id: u32, state: &str, at: &str) -> Value {
+pub fn status(id: u32, state: &str, at: &str) -> Value {
     json!({"id": id, "state": state, "created_at": at, "environment": "production", "description": "",
         "target_url": "https://ci.example/1", "creator": {"login": "ann"}})
 }
 
-fn statuses(id: u32) -> String {
+pub fn statuses(id: u32) -> String {
     format!("/repos/acme/shop/deployments/{id}/statuses?per_page=100")
 }
 
@@ -43,7 +43,7 @@ fn pull_request() -> Value {
 }
 
 /// Three deployments on two pages, one of which failed; a reviewed pull request; a release.
-async fn forge() -> Fake {
+pub async fn forge() -> Fake {
     let fake = Fake::start().await;
     fake.at("/repos/Acme/Shop", [page(json!({"id": 1, "full_name": "acme/shop"}))]);
     let first = [deployment(3, "2026-06-12T10:00:00Z"), deployment(2, "2026-06-11T10:00:00Z")];
