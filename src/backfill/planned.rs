@@ -17,7 +17,7 @@ const PATIENCE: Patience =
 /// The configuration wants something asked that cannot be.
 #[derive(Debug, thiserror::Error)]
 pub enum Unplannable {
-    #[error("webhooks.apis: the API of {0:?} is not known here; there is {known}", known = known())]
+    #[error("webhooks.apis: the API of {0:?} is not known here; there are {known}", known = known())]
     Forge(String),
     #[error("webhooks.apis: {0:?} is no source of {1}: see webhooks.sources")]
     Source(String, &'static str),

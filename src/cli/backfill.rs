@@ -27,8 +27,8 @@ const BETWEEN_LINES: Duration = Duration::from_secs(5);
 const PATIENCE: Patience =
     Patience { longest_wait: Duration::from_mins(65), tries: 6, first_pause: Duration::from_millis(250) };
 
-/// The token of the API comes from `EM_METRICS_GITHUB_TOKEN`, from the file that `EM_METRICS_GITHUB_TOKEN_FILE` names, or
-/// from `webhooks.apis` of the configuration. It needs to read, and nothing else: `em-metrics webhook guide github` says
+/// The token of the API comes from `EM_METRICS_GITHUB_TOKEN` (or `..._GITLAB_TOKEN`), from the file that
+/// `EM_METRICS_GITHUB_TOKEN_FILE` names, or from `webhooks.apis` of the configuration. It needs to read, and nothing else: `em-metrics webhook guide github` says
 /// which rights that are.
 ///
 /// What is read becomes deliveries to `/webhooks/<FORGE>` of the service, so that a fact has the same id as the one that
@@ -38,7 +38,7 @@ pub(super) struct Backfill {
     /// Whose API is asked
     #[arg(value_parser = known)]
     forge: &'static Forge,
-    /// The repository there, such as acme/shop; may repeat
+    /// The repository or project there, such as acme/shop; may repeat
     #[arg(long = "project", value_name = "PATH", required = true)]
     projects: Vec<String>,
     /// What has changed since then: a time or a date, or how far back, such as 90d, 12h, 4w
@@ -65,7 +65,7 @@ pub(super) struct Backfill {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum What {
     Deployments,
-    /// Pull requests and their reviews
+    /// Pull or merge requests and their reviews
     Changes,
     Releases,
 }
@@ -96,7 +96,7 @@ fn since(text: &str) -> Result<Since, String> {
 
 fn known(name: &str) -> Result<&'static Forge, String> {
     let names: Vec<_> = FORGES.iter().map(|forge| forge.name).collect();
-    forge(name).ok_or_else(|| format!("there is {}", names.join(", ")))
+    forge(name).ok_or_else(|| format!("there are {}", names.join(", ")))
 }
 
 pub(super) async fn run(backfill: Backfill) -> anyhow::Result<()> {

@@ -60,7 +60,7 @@ enum Command {
     Incident(incident::Command),
     /// Take facts in from a file, as many as there are; it can be interrupted, resumed and repeated
     Import(import::Import),
-    /// Read from GitHub what its webhooks did not tell, and hand it to a service; known facts stay as they are
+    /// Read from GitHub or GitLab what webhooks did not tell, and hand it to a service; what is known stays as it is
     Backfill(Box<backfill::Backfill>),
     /// Give all facts out
     Export(export::Export),

@@ -5,6 +5,7 @@ use url::Url;
 
 use super::shape::only;
 use super::{Answers, Base, Delivery, Forge, Item, List, Place};
+use crate::domain::Timestamp;
 use crate::webhooks::Body;
 
 pub static GITHUB: Forge = Forge {
@@ -18,6 +19,10 @@ pub static GITHUB: Forge = Forge {
     items,
     details,
     deliveries,
+    compare,
+    compared,
+    commit,
+    commit_at,
 };
 
 const DEPLOYMENT: &[&str] = &["/id", "/sha", "/environment", "/created_at", "/creator/login"];
@@ -148,4 +153,21 @@ fn deliveries(place: &Place, list: List, item: &Item, details: &[Answers]) -> Ve
             vec![delivery("release", json!({"action": "published", "release": release}))]
         }
     }
+}
+
+fn compare(base: &Base, path: &str, from: &str, to: &str) -> Option<Url> {
+    repository(base, path, &["compare", &format!("{from}...{to}")], &[MOST])
+}
+
+fn compared(answer: &Value) -> Vec<Timestamp> {
+    Body(answer).at("/commits").items().filter_map(|commit| commit_at(commit.0)).collect()
+}
+
+fn commit(base: &Base, path: &str, sha: &str) -> Option<Url> {
+    repository(base, path, &["commits", sha], &[])
+}
+
+/// When it came to be as it is, as pushes tell it.
+fn commit_at(answer: &Value) -> Option<Timestamp> {
+    Body(answer).at("/commit/committer/date").time()
 }

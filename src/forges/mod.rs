@@ -4,6 +4,7 @@
 
 pub mod answer;
 mod github;
+mod gitlab;
 mod shape;
 
 use base64::Engine as _;
@@ -17,12 +18,13 @@ use url::Url;
 use crate::domain::Timestamp;
 
 pub use github::GITHUB;
+pub use gitlab::GITLAB;
 
 /// What stands before the id of a delivery that was read and not sent: nobody was heard from.
 pub const BACKFILLED: &str = "backfill:";
 
 /// All whose history can be read, by name.
-pub const FORGES: &[&Forge] = &[&GITHUB];
+pub const FORGES: &[&Forge] = &[&GITHUB, &GITLAB];
 
 /// What one question was answered, on all pages.
 pub type Answers = Vec<Value>;
@@ -50,6 +52,14 @@ pub struct Forge {
     pub details: fn(&Base, &Place, List, &Item) -> Vec<Url>,
     /// What an item would have said as webhooks; `details` as they were answered, in their order.
     pub deliveries: fn(&Place, List, &Item, &[Answers]) -> Vec<Delivery>,
+    /// Where the commits are listed that are in the second of two and not in the first, of a repository of that path.
+    pub compare: fn(&Base, &str, &str, &str) -> Option<Url>,
+    /// When each of these was made.
+    pub compared: fn(&Value) -> Vec<Timestamp>,
+    /// Where a commit describes itself.
+    pub commit: fn(&Base, &str, &str) -> Option<Url>,
+    /// When it was made.
+    pub commit_at: fn(&Value) -> Option<Timestamp>,
 }
 
 /// What is read of a repository.

@@ -2,4 +2,5 @@
 
 mod fake;
 mod github;
+mod gitlab;
 mod schedule;
