@@ -3,12 +3,14 @@
 //! Speaks HTTP with the forges; what is asked and what answers mean stands in `forges`.
 
 mod client;
+mod first_commits;
 mod planned;
 mod schedule;
 mod state;
 mod walk;
 
 pub use client::{Api, Got, Patience, Trouble};
+pub use first_commits::FirstCommits;
 pub use planned::{Planned, Unplannable, planned};
 pub use schedule::Schedule;
 pub use state::State;

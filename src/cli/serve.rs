@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::client;
 use super::output::say;
 use crate::auth::{Authenticator, GeneratedToken};
-use crate::backfill::{Schedule, planned};
+use crate::backfill::{FirstCommits, Schedule, planned};
 use crate::config::Config;
 use crate::domain::Clock;
 use crate::export::{Push, Totals};
@@ -109,12 +109,21 @@ impl Service {
         let writer = tokio::spawn(writer.run(stop_writer.clone().cancelled_owned()));
         let push = Push::new(store.clone(), own.clone(), &config.otel, clock.clone())?;
         let exporter = push.map(|push| tokio::spawn(push.run(stop_exporter.clone())));
-        let stop_projector = CancellationToken::new();
-        let projector = Projector::new(store.clone(), ingest.clone(), sources.clone(), clock.clone(), arrived.clone());
+        let (stop_projector, settled) = (CancellationToken::new(), Arc::new(Notify::new()));
+        let projector = Projector::new(
+            store.clone(),
+            ingest.clone(),
+            sources.clone(),
+            clock.clone(),
+            arrived.clone(),
+            settled.clone(),
+        );
         let projector = tokio::spawn(projector.run(stop_projector.clone()));
         let planned = planned(&config.webhooks, &sources, &clock, client::http)?;
         let schedule = Schedule::new(store.clone(), ingest.clone(), clock.clone(), arrived.clone(), &planned);
         let schedule = schedule.map(|schedule| tokio::spawn(schedule.run(stop_projector.clone())));
+        let first_commits = FirstCommits::new(store.clone(), ingest.clone(), clock.clone(), settled, &planned);
+        let first_commits = first_commits.map(|asker| tokio::spawn(asker.run(stop_projector.clone())));
         let inbox_keeper = InboxKeeper::new(store.clone(), clock.clone(), &config.webhooks);
         let inbox_keeper = tokio::spawn(inbox_keeper.run(stop_exporter.clone()));
         let meter = own.meter();
@@ -165,7 +174,7 @@ impl Service {
             exporter,
             keeper,
             inbox_keeper,
-            askers: schedule.into_iter().collect(),
+            askers: schedule.into_iter().chain(first_commits).collect(),
             stop_exporter,
         })
     }

@@ -38,6 +38,8 @@ pub struct Projector {
     sources: std::sync::Arc<Sources>,
     clock: Clock,
     arrived: std::sync::Arc<Notify>,
+    /// Told when deliveries have become facts.
+    settled: std::sync::Arc<Notify>,
     outage: Outage,
     first_commits: FirstCommits,
     links: Links,
@@ -59,11 +61,13 @@ impl Projector {
         sources: std::sync::Arc<Sources>,
         clock: Clock,
         arrived: std::sync::Arc<Notify>,
+        settled: std::sync::Arc<Notify>,
     ) -> Self {
         let first_commits = FirstCommits::new(store.clone(), ingest.clone(), clock.clone());
         let links = Links::new(store.clone(), ingest.clone(), clock.clone());
         let next_look = tokio::time::Instant::now();
-        Self { store, ingest, sources, clock, arrived, outage: Outage::default(), first_commits, links, next_look }
+        let outage = Outage::default();
+        Self { store, ingest, sources, clock, arrived, settled, outage, first_commits, links, next_look }
     }
 
     /// Works until it is told to stop.
@@ -118,6 +122,8 @@ impl Projector {
         if let Err(error) = self.links.look().await {
             tracing::warn!(%error, "the deployments behind incidents could not be looked for; trying again");
         }
+        // for those who look further than the store
+        self.settled.notify_one();
     }
 
     /// Takes on what is due; how much that was.

@@ -1,7 +1,7 @@
 //! Other people's tools: what their deliveries say, and what becomes of them.
 
 mod any_order;
-mod first_commit;
+pub mod first_commit;
 pub mod inbox;
 mod links;
 mod payloads;
