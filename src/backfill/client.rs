@@ -161,11 +161,11 @@ impl Api {
                 Err(Trouble::Refused { url: shown(), why: format!("the answer has more than {MOST_BYTES} bytes") })
             }
             Verdict::Content => {
-                let value = serde_json::from_slice(&bytes).map_err(|_| {
+                let value: Value = serde_json::from_slice(&bytes).map_err(|_| {
                     let why = "the answer is not JSON: is this the address of the API?".to_owned();
                     Trouble::Refused { url: shown(), why }
                 })?;
-                let next = next_page(&self.base, url, text_of(&headers, LINK.as_str()));
+                let next = next_page(&self.base, url, text_of(&headers, LINK.as_str()), (self.forge.next)(&value));
                 let next = next.map_err(|why| Trouble::Refused { url: shown(), why })?;
                 Ok(Got::Page { value, next, etag: text_of(&headers, ETAG.as_str()).map(str::to_owned) })
             }

@@ -32,7 +32,7 @@ const LEASE: Duration = Duration::from_mins(15);
 /// How long something waits that went wrong, and that was not to be found.
 const AGAIN: Duration = Duration::from_mins(10);
 const SOME_DAY: Duration = Duration::from_hours(24);
-/// Pages of a comparison, which has the earliest commits on the first.
+/// Pages of a comparison, of a hundred commits each.
 const MOST_PAGES: usize = 10;
 
 /// Asks for the first commits of deployments that lack them.
@@ -212,7 +212,8 @@ async fn earliest(api: &Api, url: Url, etag: &mut Option<String>) -> Result<Opti
             Err(error) => return Err(error),
         }
     }
-    Ok(first)
+    // so many that the earliest were not read
+    Ok(first.filter(|_| next.is_none() || api.forge.oldest_first))
 }
 
 fn quietly(notice: &str) {

@@ -21,6 +21,8 @@ pub enum Unplannable {
     Forge(String),
     #[error("webhooks.apis: {0:?} is no source of {1}: see webhooks.sources")]
     Source(String, &'static str),
+    #[error("webhooks.apis: {0} is asked for first commits only: leave its repositories away")]
+    NoHistory(&'static str),
     #[error("webhooks.apis: the url of {0}: {1}")]
     Url(&'static str, String),
     #[error("webhooks.apis: cannot make an HTTP client: {0}")]
@@ -52,6 +54,9 @@ pub fn planned(
         let source = sources.find(forge.name, name).ok_or_else(no_source)?;
         let base = Base::parse(api.url.as_deref().unwrap_or(forge.api));
         let base = base.map_err(|why| Unplannable::Url(forge.title, why))?;
+        if forge.lists.is_empty() && !api.repositories.is_empty() {
+            return Err(Unplannable::NoHistory(forge.title));
+        }
         let http = http(base.url().as_str());
         let client = Api::new(forge, base, http, api.token.clone(), clock.clone(), PATIENCE)?;
         let repositories = api.repositories.clone();

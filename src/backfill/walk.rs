@@ -130,11 +130,12 @@ impl<O: Outlet> Walk<'_, O> {
         let first = || (self.api.forge.list)(&self.api.base, &self.place, list);
         let first = progress.next.as_ref().and_then(ours).or_else(first);
         let mut next = Some(first.ok_or_else(|| Error::NoProject(self.place.path.clone()))?);
+        let slack = if self.api.forge.by_change.contains(&list) { Duration::ZERO } else { SLACK };
         while let Some(url) = next {
             let page = self.page(list, &url, horizon).await?;
             let progress = self.state.of(list);
             progress.turn(&url, &page);
-            let goes_on = page.oldest.is_none_or(|oldest| oldest >= horizon.earlier(SLACK));
+            let goes_on = page.oldest.is_none_or(|oldest| oldest >= horizon.earlier(slack));
             next = progress.next.as_ref().filter(|_| goes_on).and_then(ours);
             if next.is_none() {
                 progress.finish();

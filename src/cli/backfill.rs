@@ -95,8 +95,9 @@ fn since(text: &str) -> Result<Since, String> {
 }
 
 fn known(name: &str) -> Result<&'static Forge, String> {
-    let names: Vec<_> = FORGES.iter().map(|forge| forge.name).collect();
-    forge(name).ok_or_else(|| format!("there are {}", names.join(", ")))
+    let readable = |forge: &&'static Forge| !forge.lists.is_empty();
+    let names: Vec<_> = FORGES.iter().copied().filter(readable).map(|forge| forge.name).collect();
+    forge(name).filter(readable).ok_or_else(|| format!("there are {}", names.join(", ")))
 }
 
 pub(super) async fn run(backfill: Backfill) -> anyhow::Result<()> {

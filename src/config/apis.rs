@@ -13,7 +13,7 @@ use super::{Webhooks, secret};
 use crate::domain::names::Name;
 
 /// Of these there may be a variable with a token.
-const FORGES: &[&str] = &["GITHUB", "GITLAB"];
+const FORGES: &[&str] = &["BITBUCKET", "GITHUB", "GITLAB"];
 
 /// One API that is asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]

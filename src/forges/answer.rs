@@ -90,9 +90,10 @@ impl Answer<'_> {
     }
 }
 
-/// Where the next page is, by a `Link` header. `Err`: at an address that is none of this API's.
-pub fn next_page(base: &Base, asked: &Url, link: Option<&str>) -> Result<Option<Url>, String> {
-    let Some(target) = link.and_then(next_of) else { return Ok(None) };
+/// Where the next page is, by a `Link` header or else by what the answer says. `Err`: at an address that is none of
+/// this API's.
+pub fn next_page(base: &Base, asked: &Url, link: Option<&str>, said: Option<&str>) -> Result<Option<Url>, String> {
+    let Some(target) = link.and_then(next_of).or(said) else { return Ok(None) };
     let next = asked.join(target).map_err(|_| format!("the next page has the address {target:?}, which is none"))?;
     if !base.is_ours(&next) {
         return Err(format!("the next page is on {}, which is not told the token", next.host_str().unwrap_or("?")));
@@ -179,7 +180,7 @@ mod tests {
     fn the_next_page_is_where_the_link_leads_on_the_same_host() {
         let base = Base::parse("https://api.github.com").unwrap();
         let asked = Url::parse("https://api.github.com/repos/acme/shop/pulls?page=2").unwrap();
-        let next = |link| next_page(&base, &asked, link).map(|url| url.map(|url| url.to_string()));
+        let next = |link| next_page(&base, &asked, link, None).map(|url| url.map(|url| url.to_string()));
         let page = "https://api.github.com/repositories/1/pulls?page=3";
         let several = format!("<https://api.github.com/x?page=1>; rel=\"prev\", <{page}>; rel=\"next\"");
         assert_eq!(next(Some(&several)), Ok(Some(page.to_owned())));
@@ -191,5 +192,7 @@ mod tests {
         assert_eq!(next(Some("nonsense")), Ok(None));
         assert_eq!(next(None), Ok(None));
         next(Some("<https://evil.example/x>; rel=\"next\"")).unwrap_err();
+        assert!(next_page(&base, &asked, None, Some("https://api.github.com/x")).is_ok_and(|url| url.is_some()));
+        next_page(&base, &asked, None, Some("https://evil.example/x")).unwrap_err();
     }
 }

@@ -3,6 +3,7 @@
 //! same id, as the one that a webhook told: both go through `webhooks`. Pure: no I/O, no clock.
 
 pub mod answer;
+mod bitbucket;
 mod github;
 mod gitlab;
 mod shape;
@@ -17,14 +18,15 @@ use url::Url;
 
 use crate::domain::Timestamp;
 
+pub use bitbucket::BITBUCKET;
 pub use github::GITHUB;
 pub use gitlab::GITLAB;
 
 /// What stands before the id of a delivery that was read and not sent: nobody was heard from.
 pub const BACKFILLED: &str = "backfill:";
 
-/// All whose history can be read, by name.
-pub const FORGES: &[&Forge] = &[&GITHUB, &GITLAB];
+/// All that can be asked, by name.
+pub const FORGES: &[&Forge] = &[&BITBUCKET, &GITHUB, &GITLAB];
 
 /// What one question was answered, on all pages.
 pub type Answers = Vec<Value>;
@@ -44,6 +46,12 @@ pub struct Forge {
     pub about: fn(&Base, &str) -> Option<Url>,
     /// What that answer says.
     pub place: fn(&Value) -> Option<Place>,
+    /// Where an answer says that the next page is, if not in a `Link` header.
+    pub next: fn(&Value) -> Option<&str>,
+    /// What can be read of a repository's history.
+    pub lists: &'static [List],
+    /// Those that begin with what has changed last; others with what was made last.
+    pub by_change: &'static [List],
     /// The first page of a list, newest first.
     pub list: fn(&Base, &Place, List) -> Option<Url>,
     /// What is on a page.
@@ -54,6 +62,8 @@ pub struct Forge {
     pub deliveries: fn(&Place, List, &Item, &[Answers]) -> Vec<Delivery>,
     /// Where the commits are listed that are in the second of two and not in the first, of a repository of that path.
     pub compare: fn(&Base, &str, &str, &str) -> Option<Url>,
+    /// Whether the earliest of them come first.
+    pub oldest_first: bool,
     /// When each of these was made.
     pub compared: fn(&Value) -> Vec<Timestamp>,
     /// Where a commit describes itself.

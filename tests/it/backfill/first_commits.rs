@@ -6,11 +6,13 @@ use serde_json::{Value, json};
 use super::fake::{Canned, Fake, page, refusal};
 use crate::engine::Engine;
 use crate::webhooks::first_commit::{Story, found};
+use crate::webhooks::inbox::settled;
 
 on_each_engine! {
     it_is_the_earliest_commit_since_the_deployment_before,
     a_deployment_that_is_told_late_is_asked_for_and_the_next_one_again,
     a_limit_is_waited_for,
+    bitbucket_and_gitlab_are_asked_in_their_own_ways,
     what_was_not_to_be_found_is_asked_again_another_day,
 }
 
@@ -109,6 +111,50 @@ async fn a_limit_is_waited_for(engine: Engine) {
     assert_eq!(story.first_commit(2).await, found("2026-06-03T00:00:00Z", "api"));
     let comparisons = fake.asked().iter().filter(|asked| asked.path == compare("a1", "c1")).count();
     assert_eq!(comparisons, 2);
+}
+
+async fn bitbucket_and_gitlab_are_asked_in_their_own_ways(engine: Engine) {
+    let fake = Fake::start().await;
+    let (before, after) = ("a1".repeat(20), "c1".repeat(20));
+    let of_gitlab = json!({"commits": [{"id": "b1", "committed_date": "2026-06-03T00:00:00.000+00:00"},
+        {"id": "c1", "committed_date": "2026-06-04T00:00:00Z"}]});
+    fake.at(&format!("/projects/acme%2Fshop/repository/compare?from={before}&to={after}"), [page(of_gitlab)]);
+    let first = json!({"values": [{"hash": "c1", "date": "2026-06-04T00:00:00+00:00"}],
+        "next": format!("{}/more?page=2", fake.url)});
+    let compare = format!("/repositories/acme/shop/commits?include={after}&exclude={before}&pagelen=100");
+    fake.at(&compare, [page(first)]);
+    fake.at("/more?page=2", [page(json!({"values": [{"hash": "b1", "date": "2026-06-03T12:00:00+00:00"}]}))]);
+    let api = |vendor| json!({"vendor": vendor, "url": fake.url, "token": "a-token"});
+    let apis: Vec<Api> = serde_json::from_value(json!([api("gitlab"), api("bitbucket")])).unwrap();
+    let mut story = Story::begin_with(engine, |config| config.webhooks.apis = apis).await;
+    let sample = em_metrics::webhooks::vendor("argocd").unwrap().samples.iter().find(|one| one.name == "deployed");
+    // whoever deploys says where the commit is
+    for (host, project) in [("gitlab.com", "one"), ("bitbucket.org", "two")] {
+        for (sha, at) in [(&before, "2026-06-02T00:00:00Z"), (&after, "2026-06-05T00:00:00Z")] {
+            let mut body: Value = serde_json::from_str(sample.unwrap().body).unwrap();
+            (body["uid"], body["name"]) = (json!(project), json!(project));
+            body["source"]["repoURL"] = json!(format!("https://{host}/acme/shop.git"));
+            body["summary"]["images"] = json!([]);
+            (body["operation"]["startedAt"], body["operation"]["finishedAt"]) = (json!(at), json!(at));
+            body["operation"]["syncResult"]["revision"] = json!(sha);
+            story.app.post("/webhooks/argocd", body).await.expect(200);
+        }
+    }
+    settled(&story.app).await;
+    at(&mut story, "2026-06-15T12:03:00Z").await;
+    for (project, first) in [("one", "2026-06-03T00:00:00Z"), ("two", "2026-06-03T12:00:00Z")] {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
+        loop {
+            let facts = story.app.get(&format!("/deployments?project_id={project}")).await.expect(200);
+            let fact = facts.as_array().unwrap().iter().find(|fact| fact["commit_sha"] == after).unwrap().clone();
+            if fact["first_commit_from"] == "api" {
+                assert_eq!(fact["first_commit_at"], first);
+                break;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{fact} {:?}", fake.asked());
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 async fn what_was_not_to_be_found_is_asked_again_another_day(engine: Engine) {
