@@ -27,15 +27,23 @@ const BETWEEN_LINES: Duration = Duration::from_secs(5);
 const PATIENCE: Patience =
     Patience { longest_wait: Duration::from_mins(65), tries: 6, first_pause: Duration::from_millis(250) };
 
-/// The token of the API comes from `EM_METRICS_GITHUB_TOKEN` (or `..._GITLAB_TOKEN`), from the file that
-/// `EM_METRICS_GITHUB_TOKEN_FILE` names, or from `webhooks.apis` of the configuration. It needs to read, and nothing else: `em-metrics webhook guide github` says
-/// which rights that are.
-///
-/// What is read becomes deliveries to `/webhooks/<FORGE>` of the service, so that a fact has the same id as the one that
-/// a webhook told, and counts once. `GET /inbox` of the service says what became of each.
+/// Shown at the end of `--help`.
+pub(super) const MORE: &str = "\
+The token of the API comes from EM_METRICS_GITHUB_TOKEN or EM_METRICS_GITLAB_TOKEN, from the file that the same name with
+_FILE at its end names, or from webhooks.apis of the configuration. It needs to read, and nothing else: `em-metrics
+webhook guide github` says which rights that are.
+
+What is read becomes deliveries to /webhooks/<FORGE> of the service, so that a fact has the same id as the one that a
+webhook told, and counts once. GET /inbox of the service says what became of each.
+
+Examples:
+  em-metrics backfill github --project acme/shop --since 90d
+  em-metrics backfill gitlab --project acme/web/shop --since 2026-01-01 --only deployments --state shop.state
+";
+
 #[derive(Debug, Args)]
 pub(super) struct Backfill {
-    /// Whose API is asked
+    /// Whose API is asked: github or gitlab
     #[arg(value_parser = known)]
     forge: &'static Forge,
     /// The repository or project there, such as acme/shop; may repeat

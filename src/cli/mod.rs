@@ -61,6 +61,7 @@ enum Command {
     /// Take facts in from a file, as many as there are; it can be interrupted, resumed and repeated
     Import(import::Import),
     /// Read from GitHub or GitLab what webhooks did not tell, and hand it to a service; what is known stays as it is
+    #[command(after_long_help = backfill::MORE)]
     Backfill(Box<backfill::Backfill>),
     /// Give all facts out
     Export(export::Export),

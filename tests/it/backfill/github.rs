@@ -71,7 +71,10 @@ pub async fn forge() -> Fake {
 }
 
 fn command(url: &str, fake: &Fake, more: &[&str]) -> tokio::process::Command {
-    let arguments = ["backfill", "github", "--project", "Acme/Shop", "--since", "2026-05-01", "--api-url", &fake.url];
+    let mut arguments = vec!["backfill", "github", "--project", "Acme/Shop", "--api-url", &fake.url];
+    if !more.contains(&"--since") {
+        arguments.extend(["--since", "2026-05-01"]);
+    }
     let mut command = em_metrics_at(url, &[&arguments[..], more].concat());
     command.env("EM_METRICS_GITHUB_TOKEN", "a-token-of-github");
     command
@@ -239,4 +242,34 @@ async fn a_repository_that_was_renamed_is_found_on_the_same_host() {
     done(&backfill(&app, &fake, &["--only", "releases"]).await, "0 deployments, 0 changes, 1 releases");
     let asked: Vec<Asked> = fake.asked();
     assert!(asked.iter().all(|asked| asked.authorization.is_some()), "{asked:?}");
+}
+
+/// Answers as GitHub's own description of its API has them.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs EM_METRICS_PAYLOADS"]
+async fn what_github_documents_is_read() {
+    let folder = std::path::PathBuf::from(std::env::var_os("EM_METRICS_PAYLOADS").unwrap()).join("github-rest");
+    let documented = |name: &str| -> Value {
+        let text = std::fs::read_to_string(folder.join(format!("openapi.{name}.json"))).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let (app, fake) = (Engine::Sqlite.app().await, Fake::start().await);
+    fake.at("/repos/Acme/Shop", [page(documented("repo"))]);
+    let own = |path: &str| path.replace("acme/shop", "octocat/Hello-World");
+    fake.at(&own(DEPLOYMENTS), [page(documented("deployments"))]);
+    fake.at(&own(&statuses(1)), [page(documented("deployment-statuses"))]);
+    fake.at(&own(PULLS), [page(json!([documented("pull")]))]);
+    fake.at(&own("/repos/acme/shop/pulls/1347"), [page(documented("pull"))]);
+    fake.at(&own("/repos/acme/shop/pulls/1347/reviews?per_page=100"), [page(documented("pull-reviews"))]);
+    fake.at(&own(RELEASES), [page(documented("releases"))]);
+    done(
+        &backfill(&app, &fake, &["--since", "2000-01-01"]).await,
+        "1 deployments, 1 changes, 1 releases: 5 deliveries",
+    );
+    let inbox = settled(&app).await;
+    let became: Vec<_> = inbox.iter().map(|letter| (letter["event"].as_str().unwrap(), &letter["state"])).collect();
+    assert!(became.iter().all(|(event, state)| **state == "done" || event.starts_with("release")), "{inbox:#?}");
+    let fact = app.get("/deployments/github:1?project_id=octocat/Hello-World").await.expect(200);
+    assert_eq!((&fact["status"], &fact["deployed_at"]), (&json!("deployed"), &json!("2012-07-20T01:19:13Z")));
+    assert!(fake.asked().iter().all(|asked| asked.status == 200));
 }
