@@ -44,28 +44,28 @@ impl Schedule {
         (!planned.is_empty()).then_some(Self { store, ingest, clock, arrived, planned })
     }
 
-    /// Works until it is told to stop: at once, as whatever it leaves is gone on with.
+    /// Works until it is told to stop; what it leaves is gone on with by whoever comes next.
     pub async fn run(self, stop: CancellationToken) {
-        let rounds = async {
-            loop {
-                for planned in &self.planned {
-                    for project in &planned.repositories {
-                        if let Err(error) = self.look(planned, project).await {
-                            tracing::warn!(%error, project, "what webhooks did not tell could not be read");
-                        }
+        while !stop.is_cancelled() {
+            for planned in &self.planned {
+                for project in &planned.repositories {
+                    if let Err(error) = self.look(planned, project, &stop).await {
+                        tracing::warn!(%error, project, "what webhooks did not tell could not be read");
                     }
                 }
-                tokio::time::sleep(ROUND).await;
             }
-        };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = rounds => {}
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = tokio::time::sleep(ROUND) => {}
+            }
         }
     }
 
     /// Reads a repository, if it is due.
-    async fn look(&self, planned: &Planned, project: &str) -> Result<(), Error> {
+    async fn look(&self, planned: &Planned, project: &str, stop: &CancellationToken) -> Result<(), Error> {
+        if stop.is_cancelled() {
+            return Ok(());
+        }
         let now = self.clock.now();
         let key = format!("{} {} {project}", planned.source.key, planned.api.base.url());
         let claimed = self.store.claim_backfill(&key, now, now.later(LEASE)).await.map_err(failed)?;
@@ -77,28 +77,33 @@ impl Schedule {
         let begin: State = serde_json::from_str(&state).unwrap_or_default();
         let handing_over =
             HandingOver { schedule: self, source: &planned.source, project, kept: Mutex::new(Kept { lease, state }) };
-        let outcome = run(&job, &planned.api, begin, &handing_over, &self.clock).await;
+        let outcome = tokio::select! {
+            outcome = run(&job, &planned.api, begin, &handing_over, &self.clock) => Some(outcome),
+            () = stop.cancelled() => None,
+        };
         let wait = match &outcome {
-            Err(Error::Api(Trouble::Limited(wait))) => *wait,
-            Err(Error::Api(Trouble::Broken { .. }) | Error::Outlet(_)) => AGAIN.min(planned.every),
+            // for another replica, or the next start
+            None => Duration::ZERO,
+            Some(Err(Error::Api(Trouble::Limited(wait)))) => *wait,
+            Some(Err(Error::Api(Trouble::Broken { .. }) | Error::Outlet(_))) => AGAIN.min(planned.every),
             // done, or somebody has to mend it
-            _ => planned.every,
+            Some(_) => planned.every,
         };
         let mut kept = handing_over.kept.into_inner();
-        if let Ok((_, state)) = &outcome {
+        if let Some(Ok((_, state))) = &outcome {
             kept.state = serde_json::to_string(state).map_err(anyhow::Error::from)?;
         }
         self.store.keep_backfill(&mut kept.lease, &kept.state, self.clock.now().later(wait)).await.map_err(failed)?;
         match outcome {
-            Ok((tally, _)) if tally.new > 0 => {
+            Some(Ok((tally, _))) if tally.new > 0 => {
                 let Tally { new, deployments, changes, releases, .. } = tally;
                 tracing::info!(project, new, deployments, changes, releases, "read what webhooks did not tell");
             }
-            Ok(_) => {}
-            Err(Error::Api(Trouble::Limited(wait))) => {
+            Some(Err(Error::Api(Trouble::Limited(wait)))) => {
                 tracing::info!(project, seconds = wait.as_secs(), "the rate limit is used up: going on when it ends");
             }
-            Err(error) => return Err(error),
+            Some(Err(error)) => return Err(error),
+            Some(Ok(_)) | None => {}
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use em_metrics::config::Config;
 use serde_json::json;
 
-use super::fake::{Fake, page, refusal};
+use super::fake::{Fake, page, refusal, silence};
 use super::github::{DEPLOYMENTS, forge, status, statuses};
 use crate::app::App;
 use crate::engine::Engine;
@@ -13,6 +13,7 @@ on_each_engine! {
     what_is_due_is_read_and_only_what_has_changed,
     a_limit_is_waited_for_and_what_was_done_is_not_done_again,
     what_cannot_be_read_is_tried_again_later,
+    what_is_left_at_the_end_is_gone_on_with_at_once,
 }
 
 fn configured(fake: &Fake) -> impl Fn(&mut Config) {
@@ -83,6 +84,22 @@ async fn what_cannot_be_read_is_tried_again_later(engine: Engine) {
     let app = engine.app_with(configured(&fake)).await;
     due(&app, "2026-06-15T13:00:00Z").await;
     assert_eq!(app.stored().await.counts(), (0, 0));
+}
+
+async fn what_is_left_at_the_end_is_gone_on_with_at_once(engine: Engine) {
+    let fake = forge().await;
+    fake.at(&statuses(2), [silence()]);
+    let app = engine.app_with(configured(&fake)).await;
+    while !fake.was_asked(&statuses(2)) {
+        tokio::task::yield_now().await;
+    }
+    let database = app.stop().await;
+    fake.asked();
+    fake.at(&statuses(2), [page(json!([status(3, "success", "2026-06-11T10:05:00Z")]))]);
+    let app = App::start(database, configured(&fake)).await;
+    due(&app, "2026-06-15T13:00:00Z").await;
+    assert_eq!(app.stored().await.counts(), (3, 0));
+    assert!(!fake.was_asked(&statuses(3)), "that one was done: {:?}", fake.asked());
 }
 
 #[tokio::test(flavor = "multi_thread")]
