@@ -7,12 +7,14 @@
 //! | 1 | [`metrics`] | the catalogue of instruments and what moves them, pure |
 //! | 1 | [`dora`] | answers: exact numbers for a window, pure |
 //! | 1 | [`webhooks`] | what other tools send, read: signatures and events, pure |
+//! | 2 | [`forges`] | the REST APIs of those who keep code: addresses, answers, what they mean as webhooks, pure |
 //! | 2 | [`config`] | defaults < file < environment |
 //! | 3 | [`storage`] | facts, journal, series totals in `SQLite` or `PostgreSQL` |
 //! | 3 | [`telemetry`] | our own logs, traces and metrics |
 //! | 4 | [`ingest`] | one writer, many commands, one transaction |
 //! | 4 | [`report`] | loads facts and asks `dora` |
 //! | 4 | [`auth`] | who is it |
+//! | 5 | [`backfill`] | reads what webhooks did not tell |
 //! | 5 | [`export`] | series totals as OTLP and Prometheus text |
 //! | 6 | [`http`] | the contract: routes, problem documents |
 //! | 7 | [`cli`] | subcommands; `serve` is the composition root |
@@ -20,12 +22,14 @@
 //! Arrows only go down; `tests/it/layers.rs` holds this table.
 
 pub mod auth;
+pub mod backfill;
 pub mod benchmarks;
 pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod dora;
 pub mod export;
+pub mod forges;
 pub mod http;
 pub mod ingest;
 pub mod metrics;

@@ -22,6 +22,7 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("em-metrics export --format openmetrics -o past.txt", "for promtool tsdb create-blocks-from openmetrics"),
     ("em-metrics webhook guide github", "where to click to have GitHub tell of deployments"),
     ("em-metrics webhook test github --secret s3cret-of-mine", "is it set up here? what would become of a delivery?"),
+    ("em-metrics backfill github --project acme/shop --since 90d", "read there what no webhook has told"),
     ("em-metrics report --format html --since 7d --tz Europe/Berlin", "the week in numbers, and what has changed"),
 ];
 

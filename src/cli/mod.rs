@@ -1,5 +1,6 @@
 //! The command line: one file per subcommand. What they do is the other rooms' business.
 
+mod backfill;
 mod client;
 mod config;
 mod demo;
@@ -59,6 +60,9 @@ enum Command {
     Incident(incident::Command),
     /// Take facts in from a file, as many as there are; it can be interrupted, resumed and repeated
     Import(import::Import),
+    /// Read from GitHub or GitLab what webhooks did not tell, and hand it to a service; what is known stays as it is
+    #[command(after_long_help = backfill::MORE)]
+    Backfill(Box<backfill::Backfill>),
     /// Give all facts out
     Export(export::Export),
     /// A week in numbers: what has changed, whether it is more than noise, and the facts behind it
@@ -103,6 +107,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Deployment(command) => deployment::run(command).await,
         Command::Incident(command) => incident::run(command).await,
         Command::Import(import) => import::run(import).await,
+        Command::Backfill(backfill) => backfill::run(*backfill).await,
         Command::Export(export) => export::run(export).await,
         Command::Report(arguments) => report::run(arguments).await,
         Command::Webhook(command) => webhook::run(command).await,

@@ -11,8 +11,10 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::client;
 use super::output::say;
 use crate::auth::{Authenticator, GeneratedToken};
+use crate::backfill::{FirstCommits, Schedule, planned};
 use crate::config::Config;
 use crate::domain::Clock;
 use crate::export::{Push, Totals};
@@ -81,6 +83,8 @@ pub struct Service {
     exporter: Option<tokio::task::JoinHandle<()>>,
     keeper: Option<tokio::task::JoinHandle<()>>,
     inbox_keeper: tokio::task::JoinHandle<()>,
+    /// What asks the APIs of forges.
+    askers: Vec<tokio::task::JoinHandle<()>>,
     stop_exporter: CancellationToken,
 }
 
@@ -105,16 +109,22 @@ impl Service {
         let writer = tokio::spawn(writer.run(stop_writer.clone().cancelled_owned()));
         let push = Push::new(store.clone(), own.clone(), &config.otel, clock.clone())?;
         let exporter = push.map(|push| tokio::spawn(push.run(stop_exporter.clone())));
-        let stop_projector = CancellationToken::new();
+        let (stop_projector, settled) = (CancellationToken::new(), Arc::new(Notify::new()));
         let projector = Projector::new(
             store.clone(),
             ingest.clone(),
             sources.clone(),
             clock.clone(),
             arrived.clone(),
+            settled.clone(),
             config.incidents.suggest_within(),
         );
         let projector = tokio::spawn(projector.run(stop_projector.clone()));
+        let planned = planned(&config.webhooks, &sources, &clock, client::http)?;
+        let schedule = Schedule::new(store.clone(), ingest.clone(), clock.clone(), arrived.clone(), &planned);
+        let schedule = schedule.map(|schedule| tokio::spawn(schedule.run(stop_projector.clone())));
+        let first_commits = FirstCommits::new(store.clone(), ingest.clone(), clock.clone(), settled, &planned);
+        let first_commits = first_commits.map(|asker| tokio::spawn(asker.run(stop_projector.clone())));
         let inbox_keeper = InboxKeeper::new(store.clone(), clock.clone(), &config.webhooks);
         let inbox_keeper = tokio::spawn(inbox_keeper.run(stop_exporter.clone()));
         let meter = own.meter();
@@ -165,6 +175,7 @@ impl Service {
             exporter,
             keeper,
             inbox_keeper,
+            askers: schedule.into_iter().chain(first_commits).collect(),
             stop_exporter,
         })
     }
@@ -181,6 +192,11 @@ impl Service {
                 self.stop_projector.cancel();
                 if let Err(error) = self.projector.await {
                     tracing::error!(%error, "the reader of deliveries did not end well");
+                }
+                for asker in self.askers {
+                    if let Err(error) = asker.await {
+                        tracing::error!(%error, "what asks the APIs of forges did not end well");
+                    }
                 }
                 self.stop_writer.cancel();
                 // each of those that wait is answered in the time of a request

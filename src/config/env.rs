@@ -7,7 +7,7 @@ use figment::value::{Dict, Value};
 
 use super::error::ConfigError;
 use super::load::{Layer, Settings};
-use super::webhooks;
+use super::{apis, webhooks};
 use Kind::{Number, Pattern, Presence, Secret, Text, Token};
 
 /// A variable and the key of the file it stands for.
@@ -102,6 +102,7 @@ pub const VARIABLES: &[Variable] = &[
         "0",
         "Suggest what was deployed so long before; 0: nothing",
     ),
+    row("EM_METRICS_<FORGE>_TOKEN", "webhooks.apis", Pattern, "", "What its API is asked with; `<FORGE>` as `GITHUB`"),
     row("EM_METRICS_LOG", "log.filter", Text, "info", "What is logged, for example `info,sqlx=warn`"),
     row("EM_METRICS_LOG_FORMAT", "log.format", Text, "text", "`text` or `json`"),
     row(
@@ -177,11 +178,23 @@ pub(super) fn layers(env: &BTreeMap<String, String>) -> Result<Vec<Layer>, Confi
 
 /// The secrets of tools that send: one variable for each vendor, so the table holds the pattern only.
 pub(super) fn webhook_secrets(env: &BTreeMap<String, String>) -> Result<Vec<(String, String)>, ConfigError> {
+    of_pattern(env, webhooks::vendor_of)
+}
+
+/// The tokens of the APIs that are asked, in the same way.
+pub(super) fn api_tokens(env: &BTreeMap<String, String>) -> Result<Vec<(String, String)>, ConfigError> {
+    of_pattern(env, apis::forge_of)
+}
+
+fn of_pattern(
+    env: &BTreeMap<String, String>,
+    part_of: fn(&str) -> Option<&str>,
+) -> Result<Vec<(String, String)>, ConfigError> {
     let mut secrets = Vec::new();
     for (name, text) in env.iter().filter(|(_, text)| !text.is_empty()) {
-        if let Some(vendor) = webhooks::vendor_of(name) {
+        if let Some(vendor) = part_of(name) {
             secrets.push((vendor.to_owned(), text.clone()));
-        } else if let Some(vendor) = name.strip_suffix("_FILE").and_then(webhooks::vendor_of) {
+        } else if let Some(vendor) = name.strip_suffix("_FILE").and_then(part_of) {
             let origin = format!("{text} (named by {name})");
             let secret =
                 std::fs::read_to_string(text).map_err(|cause| ConfigError::Unreadable { what: origin, cause })?;

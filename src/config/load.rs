@@ -69,6 +69,7 @@ pub(super) fn load(explicit_file: Option<&Path>, env: &BTreeMap<String, String>)
     };
     let mut settings: Settings = figment.extract().map_err(error::from_figment)?;
     settings.webhooks.add_secrets(env::webhook_secrets(env)?.into_iter());
+    settings.webhooks.add_tokens(env::api_tokens(env)?.into_iter());
     let mut warnings = env::warnings(env, &settings);
     if let (Some(sqlite), Some(postgres)) = (set_by("storage.sqlite_db"), set_by("storage.database_url")) {
         // the file is often a copy of the example, which has every key

@@ -2,6 +2,7 @@
 //! Strict: whatever is unknown, ill-typed or impossible stops the start, and the error says where it is.
 //! Nothing here reads the process environment or opens a database; secrets never reach an error or a log.
 
+mod apis;
 mod auth;
 mod env;
 mod error;
@@ -31,6 +32,7 @@ use crate::benchmarks::Peers;
 use crate::domain::names::Name;
 use crate::domain::teams::Teams;
 
+pub use apis::Api;
 pub use auth::{Auth, Basic, Role, Token};
 pub use env::{VARIABLES, Variable, table_markdown};
 pub use error::ConfigError;

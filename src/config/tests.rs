@@ -90,6 +90,36 @@ fn every_variable_is_a_key_of_the_file_and_its_default_is_the_one_in_the_table()
 }
 
 #[test]
+fn the_token_of_an_api_comes_from_anywhere_and_is_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    std::fs::write(&path, "s3cret of a file\n").unwrap();
+    let path = path.display().to_string();
+    let filed = r#"{"webhooks": {"apis": [{"vendor": "github", "repositories": ["acme/shop"], "token": "s3cret"}]}}"#;
+    for (text, env, token) in [
+        ("{}", vec![("EM_METRICS_GITHUB_TOKEN", "s3cret of mine")], "s3cret of mine"),
+        ("{}", vec![("EM_METRICS_GITHUB_TOKEN_FILE", path.as_str())], "s3cret of a file"),
+        (filed, vec![], "s3cret"),
+        (filed, vec![("EM_METRICS_GITHUB_TOKEN", "s3cret of mine")], "s3cret of mine"),
+    ] {
+        let config = load(Some(file(text).path()), &self::env(&env)).unwrap();
+        let [api] = &config.webhooks.apis[..] else { panic!("{:?}", config.webhooks.apis) };
+        assert_eq!((api.vendor.as_str(), api.every_minutes), ("github", 60));
+        assert_eq!(api.token.as_ref().unwrap().expose_secret(), token);
+        assert!(!format!("{config:?}{}", config.shown()).contains("s3cret"));
+    }
+    for (api, words) in [
+        (r#"{"vendor": "github", "url": "https://u:s3cret@h"}"#, "webhooks.apis[0].url"),
+        (r#"{"vendor": "github", "url": "s3cret"}"#, "webhooks.apis[0].url"),
+        (r#"{"vendor": "github", "every_minutes": 0}"#, "webhooks.apis[0].every_minutes"),
+        (r#"{"vendor": "github"}, {"vendor": "github"}"#, "webhooks.apis[1].vendor"),
+    ] {
+        let error = refusal(&format!(r#"{{"webhooks": {{"apis": [{api}]}}}}"#), &[]);
+        assert!(error.contains(words) && !error.contains("s3cret"), "{error}");
+    }
+}
+
+#[test]
 fn secrets_reach_neither_errors_nor_debug_nor_what_is_shown() {
     for text in [
         r#"{"auth": "s3cret"}"#,

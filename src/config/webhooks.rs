@@ -7,6 +7,7 @@ use std::time::Duration;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::apis::{self, Api};
 use super::error::Problem;
 use super::secret;
 use crate::domain::names::Name;
@@ -18,6 +19,8 @@ const SUFFIX: &str = "_SECRET";
 #[serde(default, deny_unknown_fields)]
 pub struct Webhooks {
     pub sources: Vec<Source>,
+    /// Who is asked for what no webhook told.
+    pub apis: Vec<Api>,
     /// What senders call a project, and what it is called here.
     pub projects: BTreeMap<String, Name>,
     /// The same for environments.
@@ -71,6 +74,7 @@ impl Default for Webhooks {
     fn default() -> Self {
         Self {
             sources: Vec::new(),
+            apis: Vec::new(),
             projects: BTreeMap::new(),
             environments: BTreeMap::new(),
             body_limit_bytes: 25 * 1024 * 1024,
@@ -113,7 +117,19 @@ impl Webhooks {
         }
     }
 
+    /// Tokens of the environment: an API more for each that the file does not name.
+    pub(super) fn add_tokens(&mut self, tokens: impl Iterator<Item = (String, String)>) {
+        for (forge, token) in tokens {
+            let token = SecretString::from(token);
+            match self.apis.iter_mut().find(|api| variable_part(&api.vendor) == forge) {
+                Some(api) => api.token = Some(token),
+                None => self.apis.push(Api { token: Some(token), ..Api::new(forge.to_ascii_lowercase()) }),
+            }
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), Problem> {
+        apis::check(self)?;
         let mut known = BTreeSet::new();
         for (index, source) in self.sources.iter().enumerate() {
             let key = |field: &str| format!("webhooks.sources[{index}].{field}");

@@ -14,6 +14,7 @@ use super::error::{self, Problem};
 use super::extract::{self, Query};
 use crate::auth::Role;
 use crate::domain::{Name, Timestamp};
+use crate::forges::BACKFILLED;
 use crate::ingest::webhooks::{Source, json, try_out};
 use crate::storage::Letter;
 use crate::webhooks::{About, Body, Forged, Headers, body, same, verify};
@@ -101,6 +102,7 @@ pub async fn take_in(state: &AppState, sender: Sender, parcels: Vec<Parcel>) -> 
     }
     let (mut letters, mut events) = (Vec::with_capacity(described.len()), Vec::with_capacity(described.len()));
     for (about, Parcel { headers, body }) in described {
+        let was_sent = about.delivery.as_ref().is_none_or(|id| !id.starts_with(BACKFILLED));
         letters.push(Letter {
             source: source.key.clone(),
             delivery: delivery(&about, &body)?,
@@ -109,6 +111,7 @@ pub async fn take_in(state: &AppState, sender: Sender, parcels: Vec<Parcel>) -> 
             body,
             received_at,
             actor: actor.clone(),
+            was_sent,
         });
         events.push(about.event);
     }

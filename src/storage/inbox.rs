@@ -22,6 +22,8 @@ pub struct Letter {
     pub received_at: Timestamp,
     /// Who is to stand in the journal.
     pub actor: Name,
+    /// Whether its sender sent it. What was asked for says nothing about whether the sender still sends.
+    pub was_sent: bool,
 }
 
 /// One that somebody has taken on.
@@ -123,7 +125,7 @@ impl Tx<'_> {
         let insert = "INSERT INTO inbox (source, delivery, event, headers, body, received_at, actor, state, attempts, due_at) \
                       VALUES ($1, $2, $3, $4, $5, $6, $7, 'received', 0, $6) \
                       ON CONFLICT (source, delivery) DO NOTHING RETURNING id";
-        let Letter { source, delivery, event, headers, body, received_at, actor } = letter;
+        let Letter { source, delivery, event, headers, body, received_at, actor, was_sent: _ } = letter;
         in_tx!(self, |connection| sqlx::query_scalar(insert)
             .bind(source)
             .bind(delivery)
@@ -153,6 +155,9 @@ impl Tx<'_> {
         let (mut ids, mut heard) = (vec![None; letters.len()], BTreeMap::new());
         for (place, letter) in order {
             ids[place] = self.receive(letter).await?;
+            if !letter.was_sent {
+                continue;
+            }
             let last = heard.entry(&letter.source).or_insert(letter.received_at);
             *last = letter.received_at.max(*last);
         }

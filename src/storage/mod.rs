@@ -4,6 +4,7 @@
 #[macro_use]
 mod engine;
 mod answers;
+mod backfills;
 mod changes;
 mod deployments;
 mod error;
@@ -28,6 +29,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 pub use answers::{DeploymentRow, GroupBy, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Snapshot};
+pub use backfills::{Asked, Lease};
 pub use changes::PushedTo;
 pub use error::Error;
 pub use everything::{AnyDeployment, AnyIncident};

@@ -123,9 +123,11 @@ fn release(event: &Event<'_>) -> Reading {
     if released > event.received_at {
         return Err(Ignored(format!("the release is announced for {released}: replay it then")));
     }
-    let own_id = body.at("/id").word().ok_or_else(|| Ignored::missing("id"))?;
+    // a project has one release of a tag; its own number is nowhere else but in webhooks
+    let project_id = body.at("/project/id").word().ok_or_else(|| Ignored::missing("project.id"))?;
+    let tag = body.at("/tag").word().ok_or_else(|| Ignored::missing("tag"))?;
     Ok(vec![Happening::deployment(
-        id("gitlab", &["release", &own_id]).ok_or_else(|| Ignored::missing("id"))?,
+        id("gitlab", &["release", &project_id, &tag]).ok_or_else(|| Ignored::missing("tag"))?,
         project(body),
         deployment::Sighting {
             outcome: Some(Outcome::Deployed(released)),

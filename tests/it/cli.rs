@@ -17,7 +17,7 @@ async fn em_metrics(app: &App, arguments: &[&str]) -> Output {
     em_metrics_at(&format!("http://{}", app.address), arguments).output().await.unwrap()
 }
 
-fn em_metrics_at(url: &str, arguments: &[&str]) -> Command {
+pub fn em_metrics_at(url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_em-metrics"));
     command
         .env_clear()
@@ -40,11 +40,11 @@ async fn app() -> App {
     app.await.authorized("Bearer secret")
 }
 
-fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 

@@ -8,6 +8,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("benchmarks", &[], &[]),
     ("metrics", &["domain"], &[]),
     ("webhooks", &["domain"], &["hmac", "sha1"]),
+    ("forges", &["domain", "webhooks"], &[]),
     ("dora", &["domain", "benchmarks"], &["chrono_tz"]),
     ("config", &["domain", "benchmarks", "dora"], &["figment"]),
     ("telemetry", &["config"], &["tracing_subscriber", "opentelemetry_sdk", "opentelemetry_otlp"]),
@@ -15,6 +16,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("ingest", &["domain", "metrics", "webhooks", "storage", "config", "telemetry"], &[]),
     ("report", &["domain", "dora", "storage", "telemetry"], &[]),
     ("auth", &["domain", "storage", "config"], &[]),
+    ("backfill", &["domain", "forges", "webhooks", "storage", "config", "telemetry", "ingest"], &[]),
     ("export", &["domain", "metrics", "storage", "config", "telemetry", "ingest"], &["opentelemetry_proto", "reqwest"]),
     (
         "http",
@@ -23,6 +25,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
             "benchmarks",
             "metrics",
             "webhooks",
+            "forges",
             "dora",
             "storage",
             "config",
@@ -41,6 +44,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
             "benchmarks",
             "metrics",
             "webhooks",
+            "forges",
             "dora",
             "storage",
             "config",
@@ -48,6 +52,7 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
             "ingest",
             "report",
             "auth",
+            "backfill",
             "export",
             "http",
         ],
@@ -58,9 +63,10 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
     ("main", &["cli"], &[]),
 ];
 
-/// Known in a second room for a reason: cli is the client of the API, also with tables, and puts the rooms together, traces go out
-/// over a client of their own, sessions are signed, and the tests of the transports are real servers.
+/// Known in a second room for a reason: cli is the client of the API, also with tables, and puts the rooms together, what webhooks
+/// did not tell is asked for, traces go out over a client of their own, sessions are signed, and the tests of the transports are real servers.
 const EXCEPTIONS: &[(&str, &str)] = &[
+    ("backfill", "reqwest"),
     ("cli", "reqwest"),
     ("cli", "csv"),
     ("cli", "axum"),

@@ -7,6 +7,7 @@
 #[macro_use]
 mod engine;
 mod app;
+mod backfill;
 mod cli;
 mod dashboards;
 mod exact;

@@ -103,6 +103,7 @@ pub(super) struct Request {
     method: Method,
     path: String,
     query: Vec<(&'static str, String)>,
+    headers: Vec<(&'static str, String)>,
     body: Payload,
     /// An answer for the caller to read, although it is no success.
     also: Option<StatusCode>,
@@ -113,7 +114,8 @@ pub(super) struct Request {
 impl Request {
     pub(super) fn get(path: &str) -> Self {
         let path = path.to_owned();
-        Self { method: Method::GET, path, query: Vec::new(), body: Payload::None, also: None, repeatable: true }
+        let (query, headers) = (Vec::new(), Vec::new());
+        Self { method: Method::GET, path, query, headers, body: Payload::None, also: None, repeatable: true }
     }
 
     /// What was not said on the command line is not sent, so that the service's defaults apply.
@@ -123,6 +125,11 @@ impl Request {
             fields.retain(|_, value| !matches!(value, Value::Null | Value::Bool(false)));
         }
         Ok(Self { method: Method::POST, body: Payload::Json(body), ..Self::get(path) })
+    }
+
+    /// As another tool would have sent it.
+    pub(super) fn deliver(path: &str, headers: Vec<(&'static str, String)>, body: Value) -> Self {
+        Self { method: Method::POST, headers, body: Payload::Json(body), ..Self::get(path) }
     }
 
     /// NDJSON, gzipped.

@@ -24,12 +24,23 @@ pub(super) enum Outcome<T> {
 
 impl Access {
     pub(in crate::cli) async fn send(&self, request: &Request) -> anyhow::Result<Answer> {
-        let http = http(self.url.as_str()).build()?;
-        self.until_done(async |left| self.attempt(&http, request, left).await).await
+        self.send_by(&self.http()?, request).await
+    }
+
+    /// A client for many requests.
+    pub(in crate::cli) fn http(&self) -> anyhow::Result<Client> {
+        Ok(http(self.url.as_str()).build()?)
+    }
+
+    pub(in crate::cli) async fn send_by(&self, http: &Client, request: &Request) -> anyhow::Result<Answer> {
+        self.until_done(|left| self.attempt(http, request, left)).await
     }
 
     /// Tries until it is done, refused, or the time is up.
-    pub(super) async fn until_done<T>(&self, attempt: impl AsyncFn(Duration) -> Outcome<T>) -> anyhow::Result<T> {
+    pub(super) async fn until_done<T, F>(&self, attempt: impl Fn(Duration) -> F) -> anyhow::Result<T>
+    where
+        F: Future<Output = Outcome<T>>,
+    {
         let deadline = Instant::now() + Duration::from_secs(self.timeout);
         let mut pause = FIRST_PAUSE;
         loop {
@@ -62,6 +73,9 @@ impl Access {
             self.token.as_ref().map(|token| token.expose_secret().trim()).filter(|token| !token.is_empty())
         {
             builder = builder.bearer_auth(token);
+        }
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
         }
         match &request.body {
             Payload::None => builder,

@@ -17,7 +17,7 @@ impl Access {
         to: &mut (dyn Write + Send),
     ) -> anyhow::Result<u64> {
         let http = http(self.url.as_str()).build()?;
-        let mut response = self.until_done(async |left| self.open(&http, request, media_type, left).await).await?;
+        let mut response = self.until_done(|left| self.open(&http, request, media_type, left)).await?;
         let mut bytes = 0;
         // it may take long as a whole, as long as it keeps coming
         let patience = Duration::from_secs(self.timeout);

@@ -132,7 +132,7 @@ impl Import {
 }
 
 /// Ends when somebody wants us to.
-fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
+pub(super) fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {

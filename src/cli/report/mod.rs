@@ -208,7 +208,7 @@ struct Span {
 }
 
 /// Microseconds of `7d`, `12h`, `4w`; `None` for anything else, such as a date.
-fn length(text: &str) -> Option<i64> {
+pub(super) fn length(text: &str) -> Option<i64> {
     let units = [("h", 1), ("d", 24), ("w", 7 * 24)];
     units.into_iter().find_map(|(unit, hours)| {
         let number: u32 = text.strip_suffix(unit)?.parse().ok()?;

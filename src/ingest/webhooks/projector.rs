@@ -41,6 +41,8 @@ pub struct Projector {
     sources: std::sync::Arc<Sources>,
     clock: Clock,
     arrived: std::sync::Arc<Notify>,
+    /// Told when deliveries have become facts.
+    settled: std::sync::Arc<Notify>,
     outage: Outage,
     first_commits: FirstCommits,
     links: Links,
@@ -64,12 +66,13 @@ impl Projector {
         sources: std::sync::Arc<Sources>,
         clock: Clock,
         arrived: std::sync::Arc<Notify>,
+        settled: std::sync::Arc<Notify>,
         suggest_within: Option<Duration>,
     ) -> Self {
         let first_commits = FirstCommits::new(store.clone(), ingest.clone(), clock.clone());
         let links = Links::new(store.clone(), ingest.clone(), clock.clone(), suggest_within);
         let (outage, next_look, rested) = (Outage::default(), Instant::now(), Instant::now());
-        Self { store, ingest, sources, clock, arrived, outage, first_commits, links, next_look, rested }
+        Self { store, ingest, sources, clock, arrived, settled, outage, first_commits, links, next_look, rested }
     }
 
     /// Works until it is told to stop.
@@ -124,6 +127,8 @@ impl Projector {
         if let Err(error) = self.links.look().await {
             tracing::warn!(%error, "the deployments behind incidents could not be looked for; trying again");
         }
+        // for those who look further than the store
+        self.settled.notify_one();
         self.rested = Instant::now() + began.elapsed() * REST;
     }
 

@@ -85,7 +85,7 @@ pub(super) fn merge_request(event: &Event<'_>) -> Reading {
         approved_at: counts.then_some(at),
         // later events about a merged one have later times
         merged_at: told.merged_at.or((action == "merge").then_some(at)),
-        closed_at: is_end.then_some(at),
+        closed_at: attributes.at("/closed_at").time().or(is_end.then_some(at)),
         // old bodies give no number of who acts: it is the author who opens
         author: told.author.or_else(|| {
             let has_opened = action == "open" && body.at("/user/id").is_null();

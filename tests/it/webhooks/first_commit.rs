@@ -17,18 +17,25 @@ on_each_engine! {
 }
 
 /// Tells GitHub's story, one event after the other.
-struct Story {
-    app: App,
+pub struct Story {
+    pub app: App,
     told: u32,
 }
 
 impl Story {
     async fn begin(engine: Engine) -> Self {
-        let configure = |config: &mut Config| config.webhooks.sources = vec![source("github")];
+        Self::begin_with(engine, |_| ()).await
+    }
+
+    pub async fn begin_with(engine: Engine, more: impl FnOnce(&mut Config)) -> Self {
+        let configure = |config: &mut Config| {
+            config.webhooks.sources = vec![source("github")];
+            more(config);
+        };
         Self { app: engine.app_with(configure).await, told: 0 }
     }
 
-    async fn tell(&mut self, event: &str, mut body: Value) {
+    pub async fn tell(&mut self, event: &str, mut body: Value) {
         body["repository"] = json!({"full_name": "acme/shop"});
         let body = body.to_string();
         self.told += 1;
@@ -46,14 +53,14 @@ impl Story {
         self.tell("push", push).await;
     }
 
-    async fn deployed(&mut self, id: u32, sha: &str, at: &str) {
+    pub async fn deployed(&mut self, id: u32, sha: &str, at: &str) {
         let deployment = json!({"id": id, "sha": sha, "environment": "production", "created_at": at});
         let status = json!({"state": "success", "created_at": at});
         self.tell("deployment_status", json!({"deployment": deployment, "deployment_status": status})).await;
     }
 
     /// Waits until the deployment's first commit is known: when it was, and from where that is known.
-    async fn first_commit(&self, id: u32) -> (String, String) {
+    pub async fn first_commit(&self, id: u32) -> (String, String) {
         let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
         loop {
             let fact = self.app.get(&format!("/deployments/github:{id}")).await.expect(200);
@@ -66,7 +73,7 @@ impl Story {
     }
 }
 
-fn found(at: &str, from: &str) -> (String, String) {
+pub fn found(at: &str, from: &str) -> (String, String) {
     (at.to_owned(), from.to_owned())
 }
 

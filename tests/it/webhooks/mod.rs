@@ -2,7 +2,7 @@
 
 mod any_order;
 mod events;
-mod first_commit;
+pub mod first_commit;
 pub mod inbox;
 mod links;
 mod payloads;
