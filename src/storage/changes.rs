@@ -20,7 +20,8 @@ static OPEN: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {} FROM {TABLE} WHERE seen IS NOT NULL \
          AND (first_commit_at IS NULL OR first_commit_from IN ('head_commit', 'pull_request')) \
-         AND deployed_at IS NOT NULL AND created_at >= $1 AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $2",
+         AND deployed_at IS NOT NULL AND created_at >= $1 AND (created_at, project_id, id) < ($2, $3, $4) \
+         AND deleted_at IS NULL ORDER BY created_at DESC, project_id DESC, id DESC LIMIT $5",
         names(COLUMNS)
     )
 });
@@ -176,10 +177,25 @@ impl Store {
         Ok(on_engine!(self, |pool| sqlx::query_scalar(select).bind(repository).bind(sha).fetch_optional(pool).await)?)
     }
 
-    /// The newest deployments that tools have told of, whose first commit may still be found, or in a better way.
-    pub async fn first_commit_open(&self, since: Timestamp, most: i64) -> Result<Vec<Deployment>, Error> {
+    /// Deployments that tools have told of, whose first commit may still be found, or in a better way: the newest, or
+    /// those that were there before one.
+    pub async fn first_commit_open(
+        &self,
+        since: Timestamp,
+        before: Option<&Deployment>,
+        most: i64,
+    ) -> Result<Vec<Deployment>, Error> {
         let sql: &'static str = &OPEN;
-        Ok(on_engine!(self, |pool| sqlx::query_as(sql).bind(since).bind(most).fetch_all(pool).await)?)
+        let (at, project_id, id) = before
+            .map_or((Timestamp::LAST, "", ""), |fact| (fact.created_at, fact.project_id.as_str(), fact.id.as_str()));
+        Ok(on_engine!(self, |pool| sqlx::query_as(sql)
+            .bind(since)
+            .bind(at)
+            .bind(project_id)
+            .bind(id)
+            .bind(most)
+            .fetch_all(pool)
+            .await)?)
     }
 
     /// The deployment of another commit before this one, in the same place.

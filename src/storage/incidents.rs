@@ -167,7 +167,7 @@ fn gathered(rows: Vec<(Name, Name, Name)>) -> LinkedIds {
 static UNLINKED: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {} FROM {TABLE} WHERE seen IS NOT NULL AND deployment_id IS NULL AND created_at >= $1 \
-         AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $2",
+         AND names_cause AND link_method IS NULL AND deleted_at IS NULL ORDER BY created_at DESC LIMIT $2",
         names(COLUMNS)
     )
 });
@@ -211,7 +211,7 @@ impl Store {
         Ok(on_engine!(self, |pool| sqlx::query_as(sql).bind(most).fetch_all(pool).await)?)
     }
 
-    /// The newest incidents that tools have told of and that no deployment is known to have caused.
+    /// The newest incidents whose tools say what has caused them, and that are linked to no deployment yet.
     pub async fn unlinked_incidents(&self, since: Timestamp, most: i64) -> Result<Vec<Incident>, Error> {
         let sql: &'static str = &UNLINKED;
         Ok(on_engine!(self, |pool| sqlx::query_as(sql).bind(since).bind(most).fetch_all(pool).await)?)

@@ -12,9 +12,9 @@ use crate::storage::{self, Store};
 
 /// Pushes that are followed back, from one deployment to the one before.
 const MOST_PUSHES: usize = 500;
-/// Deployments that are looked at again, the newest ones.
+/// Deployments that are looked at again: the newest, and of those before as many in turn.
 const MOST_OPEN: i64 = 200;
-/// How long they are.
+/// How long they are, from when they were told of: what is told of a past has its first commits as well.
 const OPEN: Duration = Duration::from_hours(30 * 24);
 /// How long a push may be late before something worse is made do with: what a lead time was recorded with stays.
 const GRACE: Duration = Duration::from_mins(10);
@@ -38,17 +38,19 @@ pub struct FirstCommits {
     ingest: Ingest,
     clock: Clock,
     actor: Name,
+    /// How far back it has come, when there are more than can be looked at at once.
+    reached: Option<Deployment>,
 }
 
 impl FirstCommits {
     pub fn new(store: Store, ingest: Ingest, clock: Clock) -> Self {
-        Self { store, ingest, clock, actor: ours() }
+        Self { store, ingest, clock, actor: ours(), reached: None }
     }
 
-    /// Looks at all deployments that are open, and has what was found recorded. How many those are.
-    pub async fn look(&self) -> Result<usize, LookError> {
+    /// Looks at deployments that are open, and has what was found recorded. How many those are.
+    pub async fn look(&mut self) -> Result<usize, LookError> {
         let now = self.clock.now();
-        let mut open = self.store.first_commit_open(now.earlier(OPEN), MOST_OPEN).await?;
+        let mut open = self.open(now.earlier(OPEN)).await?;
         // one that has come late changes where the search for the next one ends
         for fact in open.clone() {
             if let Some(after) = self.store.deployed_after(&fact).await?
@@ -71,6 +73,19 @@ impl FirstCommits {
             self.ingest.many(commands, Mode::Each).await?;
         }
         Ok(found)
+    }
+
+    async fn open(&mut self, since: Timestamp) -> Result<Vec<Deployment>, storage::Error> {
+        let is_whole = |page: &[Deployment]| i64::try_from(page.len()) == Ok(MOST_OPEN);
+        let mut open = self.store.first_commit_open(since, None, MOST_OPEN).await?;
+        let before = self.reached.take().or_else(|| open.last().cloned()).filter(|_| is_whole(&open));
+        if let Some(before) = before {
+            let more = self.store.first_commit_open(since, Some(&before), MOST_OPEN).await?;
+            // and from the beginning, when there are none before
+            self.reached = more.last().cloned().filter(|_| is_whole(&more));
+            open.extend(more);
+        }
+        Ok(open)
     }
 
     fn command(&self, fact: &Deployment, at: Timestamp, from: FirstCommitFrom, now: Timestamp) -> Command {

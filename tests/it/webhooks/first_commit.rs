@@ -14,6 +14,7 @@ on_each_engine! {
     a_squashed_pull_request_has_the_commits_of_its_branch,
     the_first_deployment_has_the_head_commit_after_a_while,
     what_was_sent_stays,
+    more_than_can_be_looked_at_at_once_are_looked_at_in_turn,
 }
 
 /// Tells GitHub's story, one event after the other.
@@ -35,7 +36,13 @@ impl Story {
         Self { app: engine.app_with(configure).await, told: 0 }
     }
 
-    pub async fn tell(&mut self, event: &str, mut body: Value) {
+    pub async fn tell(&mut self, event: &str, body: Value) {
+        self.send(event, body).await;
+        settled(&self.app).await;
+    }
+
+    /// Waits for nothing but the answer.
+    async fn send(&mut self, event: &str, mut body: Value) {
         body["repository"] = json!({"full_name": "acme/shop"});
         let body = body.to_string();
         self.told += 1;
@@ -43,7 +50,6 @@ impl Story {
         let signature = format!("sha256={}", hex_signature(body.as_bytes()));
         let request = request.header("x-github-delivery", self.told.to_string());
         Answer::of(request.header("x-hub-signature-256", signature).body(body)).await.expect(200);
-        settled(&self.app).await;
     }
 
     async fn push(&mut self, branch: &str, before: &str, after: &str, commits: &[(&str, &str)]) {
@@ -153,4 +159,24 @@ async fn what_was_sent_stays(engine: Engine) {
     story.tell("ping", json!({})).await;
     let fact = story.app.get("/deployments/github:2").await.expect(200);
     assert_eq!((&fact["first_commit_at"], &fact["first_commit_from"]), (&json!("2026-06-04T00:00:00Z"), &Value::Null));
+}
+
+async fn more_than_can_be_looked_at_at_once_are_looked_at_in_turn(engine: Engine) {
+    let mut story = Story::begin(engine).await;
+    story.deployed(1, "a1", "2020-06-02T00:00:00Z").await;
+    story.deployed(2, "b1", "2020-06-05T00:00:00Z").await;
+    for id in 100..600 {
+        // nothing will ever be found of these
+        let at = "2026-06-02T00:00:00Z";
+        let deployment = json!({"id": id, "sha": format!("c{id}"), "environment": "test", "created_at": at});
+        let status = json!({"state": "success", "created_at": at});
+        story.send("deployment_status", json!({"deployment": deployment, "deployment_status": status})).await;
+    }
+    story.push("main", "a1", "b1", &[("b1", "2020-06-03T00:00:00Z")]).await;
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
+    while story.app.get("/deployments/github:2").await.expect(200)["first_commit_from"] != json!("pushes") {
+        assert!(tokio::time::Instant::now() < deadline, "it is never looked at");
+        // whatever comes in is a reason to look
+        story.tell("ping", json!({})).await;
+    }
 }
