@@ -161,6 +161,9 @@ impl<O: Outlet> Walk<'_, O> {
             // nobody was asked whether it has changed
             (Got::Unchanged, None) => return Err(Error::Stranger(self.api.forge.title)),
         };
+        if !value.is_array() {
+            return Err(Error::Stranger(self.api.forge.title));
+        }
         let items = (self.api.forge.items)(list, &value);
         let now = self.clock.now();
         for item in &items {

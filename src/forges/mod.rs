@@ -7,6 +7,8 @@ mod bitbucket;
 mod github;
 mod gitlab;
 mod shape;
+#[cfg(test)]
+mod strange;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -243,6 +243,7 @@ async fn what_no_waiting_mends_is_said_at_once() {
         ("/repos/Acme/Shop", refusal(403).with("retry-after", "86400"), 3, "the rate limit is used up for 86400 s"),
         ("/repos/Acme/Shop", refusal(302).with("location", "http://127.0.0.1:9/elsewhere"), 1, "leads to another host"),
         ("/repos/Acme/Shop", page(json!("hello")), 1, "does not describe the project"),
+        (DEPLOYMENTS, page(json!({"hello": 1})), 1, "does not describe the project"),
         (DEPLOYMENTS, page(json!([])).with("link", "<http://127.0.0.1:9/x>; rel=\"next\""), 1, "not told the token"),
     ] {
         let elsewhere = forge().await;
