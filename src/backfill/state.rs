@@ -30,6 +30,8 @@ pub(super) struct Progress {
     pub(super) next: Option<String>,
     /// What is done of the page there.
     pub(super) done: BTreeSet<String>,
+    /// What has not come to its end, by id, and what it is sorted by.
+    pub(super) open: BTreeMap<String, Timestamp>,
     /// What has changed before that is known.
     pub(super) until: Option<Timestamp>,
     pages: BTreeMap<String, Page>,
@@ -81,8 +83,9 @@ impl Progress {
         self.next.clone_from(&page.next);
     }
 
-    /// The walk has come to its end.
-    pub(super) fn finish(&mut self) {
+    /// The walk has come to its end; what is older is not looked at again.
+    pub(super) fn finish(&mut self, oldest: Timestamp) {
+        self.open.retain(|_, listed_by| *listed_by >= oldest);
         self.until = self.began.take().or(self.until);
         self.next = None;
         self.done.clear();

@@ -138,7 +138,7 @@ impl<O: Outlet> Walk<'_, O> {
             let goes_on = page.oldest.is_none_or(|oldest| oldest >= horizon.earlier(slack));
             next = progress.next.as_ref().filter(|_| goes_on).and_then(ours);
             if next.is_none() {
-                progress.finish();
+                progress.finish(horizon.earlier(slack));
             }
             self.outlet.keep(&self.state).await?;
             self.outlet.tell(Event::Progress(&self.tally));
@@ -161,14 +161,25 @@ impl<O: Outlet> Walk<'_, O> {
             // nobody was asked whether it has changed
             (Got::Unchanged, None) => return Err(Error::Stranger(self.api.forge.title)),
         };
+        if !value.is_array() {
+            return Err(Error::Stranger(self.api.forge.title));
+        }
         let items = (self.api.forge.items)(list, &value);
         let now = self.clock.now();
-        for item in items.iter().filter(|item| item.changed_at >= horizon) {
+        for item in &items {
+            let progress = self.state.of(list);
             if item.changed_at > now.later(OVERLAP) {
                 // announced: to be read when it has come
                 etag = None;
-            } else if !self.state.of(list).done.contains(&item.key) {
+                continue;
+            }
+            let is_wanted = item.changed_at >= horizon || progress.open.contains_key(&item.id);
+            if is_wanted && !progress.done.contains(&item.key()) {
                 self.item(list, item).await?;
+            }
+            if self.state.of(list).open.contains_key(&item.id) {
+                // what is said of it next may not be seen on the page
+                etag = None;
             }
         }
         Ok(Page { etag, next: following.map(String::from), oldest: items.iter().map(|item| item.listed_by).min() })
@@ -195,7 +206,13 @@ impl<O: Outlet> Walk<'_, O> {
             List::Changes => self.tally.changes += 1,
             List::Releases => self.tally.releases += 1,
         }
-        self.state.of(list).done.insert(item.key.clone());
+        let progress = self.state.of(list);
+        progress.done.insert(item.key());
+        if (forge.is_open)(list, &details) {
+            progress.open.insert(item.id.clone(), item.listed_by);
+        } else {
+            progress.open.remove(&item.id);
+        }
         if !addresses.is_empty() {
             outlet.keep(&self.state).await?;
             outlet.tell(Event::Progress(&self.tally));

@@ -20,6 +20,7 @@ pub static BITBUCKET: Forge = Forge {
     list: |_, _, _| None,
     items: |_, _| Vec::new(),
     details: |_, _, _, _| Vec::new(),
+    is_open: |_, _| false,
     deliveries: |_, _, _, _| Vec::new(),
     compare,
     oldest_first: false,

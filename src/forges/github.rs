@@ -21,6 +21,7 @@ pub static GITHUB: Forge = Forge {
     list,
     items,
     details,
+    is_open,
     deliveries,
     compare,
     oldest_first: true,
@@ -103,8 +104,7 @@ fn item(list: List, one: Body<'_>) -> Option<Item> {
         // a draft has no time, and is not yet one
         List::Releases => (created, one.at("/published_at").time()?),
     };
-    let key = format!("{}@{changed_at}", one.at("/id").word()?);
-    Some(Item { key, listed_by, changed_at, value: one.0.clone() })
+    Some(Item { id: one.at("/id").word()?, listed_by, changed_at, value: one.0.clone() })
 }
 
 fn details(base: &Base, place: &Place, list: List, item: &Item) -> Vec<Url> {
@@ -120,6 +120,12 @@ fn details(base: &Base, place: &Place, list: List, item: &Item) -> Vec<Url> {
         List::Releases => Vec::new(),
     };
     addresses.into_iter().flatten().collect()
+}
+
+fn is_open(list: List, details: &[Answers]) -> bool {
+    let has_ended =
+        |status: &Value| matches!(status["state"].as_str(), Some("success" | "failure" | "error" | "inactive"));
+    list == List::Deployments && !details.iter().flatten().any(has_ended)
 }
 
 fn deliveries(place: &Place, list: List, item: &Item, details: &[Answers]) -> Vec<Delivery> {

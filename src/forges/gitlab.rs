@@ -24,6 +24,7 @@ pub static GITLAB: Forge = Forge {
     list,
     items,
     details,
+    is_open: |_, _| false,
     deliveries,
     compare,
     oldest_first: true,
@@ -75,7 +76,7 @@ fn item(list: List, one: Body<'_>) -> Option<Item> {
         List::Deployments | List::Changes => (one.at("/id").word()?, one.at("/updated_at").time().or(created)?),
         List::Releases => (one.at("/tag_name").word()?, one.at("/released_at").time().or(created)?),
     };
-    Some(Item { key: format!("{id}@{changed}"), listed_by: changed, changed_at: changed, value: one.0.clone() })
+    Some(Item { id, listed_by: changed, changed_at: changed, value: one.0.clone() })
 }
 
 fn details(base: &Base, place: &Place, list: List, item: &Item) -> Vec<Url> {

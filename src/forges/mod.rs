@@ -7,6 +7,8 @@ mod bitbucket;
 mod github;
 mod gitlab;
 mod shape;
+#[cfg(test)]
+mod strange;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -58,6 +60,9 @@ pub struct Forge {
     pub items: fn(List, &Value) -> Vec<Item>,
     /// What has to be read beside an item.
     pub details: fn(&Base, &Place, List, &Item) -> Vec<Url>,
+    /// Whether more may be said of an item that is no change of its own: GitHub does not always date a deployment anew
+    /// when its status changes.
+    pub is_open: fn(List, &[Answers]) -> bool,
     /// What an item would have said as webhooks; `details` as they were answered, in their order.
     pub deliveries: fn(&Place, List, &Item, &[Answers]) -> Vec<Delivery>,
     /// Where the commits are listed that are in the second of two and not in the first, of a repository of that path.
@@ -98,13 +103,20 @@ pub struct Place {
 /// Something on a list.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
-    /// Tells it from others, and from itself before it changed.
-    pub key: String,
+    /// Tells it from others.
+    pub id: String,
     /// What the list is sorted by, the newest first.
     pub listed_by: Timestamp,
     /// When something about it was last different.
     pub changed_at: Timestamp,
     pub value: Value,
+}
+
+impl Item {
+    /// Tells it from others, and from itself before it changed.
+    pub fn key(&self) -> String {
+        format!("{}@{}", self.id, self.changed_at)
+    }
 }
 
 /// A delivery as the vendor would have sent it.

@@ -163,6 +163,28 @@ async fn what_a_webhook_told_is_the_same_fact(engine: Engine) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_was_under_way_is_looked_at_again() {
+    let (app, fake) = (Engine::Sqlite.app().await, forge().await);
+    let running = status(1, "in_progress", "2026-06-12T10:01:00Z");
+    fake.at(&statuses(3), [page(json!([running]))]);
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state").display().to_string();
+    let arguments = ["--state", &state, "--only", "deployments"];
+    done(&backfill(&app, &fake, &arguments).await, "3 deployments, 0 changes, 0 releases: 6 deliveries are new");
+    // GitHub does not date the deployment anew
+    fake.at(&statuses(3), [page(json!([status(2, "success", "2026-06-12T10:05:00Z"), running]))]);
+    done(
+        &backfill(&app, &fake, &arguments).await,
+        "1 deployments, 0 changes, 0 releases: 1 deliveries are new, 2 were known",
+    );
+    settled(&app).await;
+    assert_eq!(app.metric("deployment_frequency_total{").await, Some(3.0));
+    fake.asked();
+    done(&backfill(&app, &fake, &arguments).await, "0 deployments, 0 changes, 0 releases");
+    assert!(!fake.was_asked(&statuses(3)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_goes_on_where_it_was_interrupted() {
     let (app, fake) = (Engine::Sqlite.app().await, forge().await);
     fake.at(&statuses(2), [silence()]);
@@ -221,6 +243,7 @@ async fn what_no_waiting_mends_is_said_at_once() {
         ("/repos/Acme/Shop", refusal(403).with("retry-after", "86400"), 3, "the rate limit is used up for 86400 s"),
         ("/repos/Acme/Shop", refusal(302).with("location", "http://127.0.0.1:9/elsewhere"), 1, "leads to another host"),
         ("/repos/Acme/Shop", page(json!("hello")), 1, "does not describe the project"),
+        (DEPLOYMENTS, page(json!({"hello": 1})), 1, "does not describe the project"),
         (DEPLOYMENTS, page(json!([])).with("link", "<http://127.0.0.1:9/x>; rel=\"next\""), 1, "not told the token"),
     ] {
         let elsewhere = forge().await;
