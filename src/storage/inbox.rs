@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sqlx::{FromRow, QueryBuilder};
 
+use super::engine::Pool;
 use super::{Error, Store, Tx};
 use crate::domain::{Name, Timestamp};
 
@@ -236,6 +237,15 @@ impl Store {
         }
         let until = now.later(lease);
         self.alone(async |tx| tx.claim(now, until, most).await).await
+    }
+
+    /// Makes due what a process has taken on that is no more. Only where there is one process at a time, which has just
+    /// begun: elsewhere another may be at it, and its claim runs out.
+    pub async fn release_claims(&self, now: Timestamp) -> Result<(), Error> {
+        let Pool::Sqlite { write, .. } = &self.pool else { return Ok(()) };
+        let update = "UPDATE inbox SET due_at = $1 WHERE due_at > $1";
+        sqlx::query(update).bind(now).execute(write).await?;
+        Ok(())
     }
 
     /// Deliveries, newest first, and whether there are more.

@@ -77,6 +77,9 @@ impl Projector {
 
     /// Works until it is told to stop.
     pub async fn run(mut self, stop: CancellationToken) {
+        if let Err(error) = self.store.release_claims(self.clock.now()).await {
+            tracing::debug!(%error, "what a process before this one took on waits until its claim runs out");
+        }
         loop {
             let more = match self.round().await {
                 Ok(claimed) => {
