@@ -10,6 +10,7 @@ mod help;
 mod import;
 mod incident;
 mod migrate;
+mod migrate_store;
 mod output;
 mod report;
 pub mod serve;
@@ -47,6 +48,8 @@ enum Command {
     Config(config::Command),
     /// Bring the schema of the database up to date, and stop; `serve` does so as well
     Migrate(ConfigFile),
+    // what it does stands with its arguments, at length
+    MigrateStore(migrate_store::Command),
     /// Fill the database with made-up facts, to try things out or to measure; the service must not run on SQLite
     Demo(demo::Command),
     /// Ask the service on this machine whether it is ready, for containers
@@ -98,6 +101,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve(file) => serve::run(file.load()?).await,
         Command::Config(command) => config::run(&command),
         Command::Migrate(file) => migrate::run(&file.load()?).await,
+        Command::MigrateStore(command) => migrate_store::run(command).await,
         Command::Demo(command) => demo::run(command).await,
         Command::Healthcheck(file) => healthcheck::run(&file.load()?).await,
         Command::Deployment(command) => deployment::run(command).await,
