@@ -79,6 +79,7 @@ async fn run(
     if role == Role::SourceInUse {
         expect_schema(source).await?;
     } else {
+        source.refuse_services().await?;
         source.migrate().await?;
     }
     target.migrate().await?;
@@ -99,8 +100,9 @@ async fn run(
     if role == Role::SourceInUse {
         return Ok(Moved::Ahead { tables });
     }
-    target.execute("ANALYZE").await?;
     for copied in &tables {
+        // or the first questions are answered as if the table were empty
+        target.execute(&format!("ANALYZE {}", copied.table)).await?;
         tell(Progress::Verifying { table: copied.table });
         verify(source, target, copied).await?;
     }

@@ -184,7 +184,6 @@ impl Side {
                 self.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await
             }
             (Connection::Postgres(_), _) => {
-                self.refuse_services().await?;
                 self.execute("BEGIN").await?;
                 let names: Vec<_> = TABLES.iter().map(|table| table.name).collect();
                 self.execute(&format!("LOCK TABLE {} IN EXCLUSIVE MODE", names.join(", "))).await

@@ -148,6 +148,14 @@ async fn killed_at(from: &Database, to: &Database, word: &str) -> bool {
 async fn a_move_that_is_killed_goes_on(engine: Engine) {
     let app = filled(engine, 21).await;
     let source = app.stop().await;
+    // several pages of the larger tables
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_em-metrics"));
+    let (name, address) = match engine {
+        Engine::Sqlite => ("SQLITE_DB", source.address().replacen("sqlite:", "", 1)),
+        Engine::Postgres => ("DATABASE_URL", source.address()),
+    };
+    demo.env_clear().env(name, address).args(["demo", "--deployments", "4500", "--force"]);
+    succeeded(&demo.output().await.unwrap());
     let (held, target) = (rows(&source).await, engine.other().empty_database().await);
     for word in ["deployments", "journal", "series_bucket", "deployments: comparing"] {
         if !killed_at(&source, &target, word).await {

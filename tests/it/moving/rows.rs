@@ -51,7 +51,7 @@ pub async fn expect_same(database: &Database, expected: &BTreeMap<String, Vec<St
     let found = rows(database).await;
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>());
     for (table, rows) in expected {
-        let only = |a: &[String], b: &[String]| a.iter().find(|row| !b.contains(row)).cloned();
+        let only = |a: &[String], b: &[String]| a.iter().find(|row| b.binary_search(row).is_err()).cloned();
         let (missing, surplus) = (only(rows, &found[table]), only(&found[table], rows));
         assert!(missing.is_none() && surplus.is_none(), "{table}:\nexpected {missing:?}\nfound {surplus:?}");
         assert_eq!(rows.len(), found[table].len(), "{table}");
