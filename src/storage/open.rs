@@ -38,7 +38,11 @@ impl Store {
             Some(url) => Self::open_postgres(url.expose_secret(), config.read_connections, write_limit).await?,
             None => Self::open_sqlite(&config.sqlite_db, config.read_connections, write_limit).await?,
         };
-        match store.moved().await {
+        let shown = match &config.database_url {
+            Some(_) => "the PostgreSQL database".to_owned(),
+            None => format!("the SQLite file {}", config.sqlite_db.display()),
+        };
+        match store.moved(&shown).await {
             Ok(None) => Ok(store),
             Ok(Some(in_the_way)) => {
                 store.close().await;

@@ -257,9 +257,9 @@ async fn verify(source: &mut Side, target: &mut Side, copied: &TableSum) -> Resu
 
 impl Store {
     /// Why a move keeps services from using this store, if it does.
-    pub(super) async fn moved(&self) -> Result<Option<String>, Error> {
+    pub(super) async fn moved(&self, shown: &str) -> Result<Option<String>, Error> {
         let select = "SELECT key, value FROM identity WHERE key IN ('moving', 'moved_to')";
         let rows: Vec<(String, String)> = on_engine!(self, |pool| sqlx::query_as(select).fetch_all(pool).await)?;
-        Ok(Marks::from_rows(rows).in_the_way("this database"))
+        Ok(Marks::from_rows(rows).in_the_way(shown))
     }
 }

@@ -15,6 +15,9 @@ use crate::config;
 /// The advisory lock of whoever moves into a PostgreSQL.
 const MOVER_LOCK: i64 = 7_311_402_986_623;
 
+/// Rows that SQLite may be ahead of us: with fewer it is woken for every few.
+const ROWS: usize = 512;
+
 pub struct Side {
     pub connection: Connection,
     /// In words, without a password.
@@ -84,7 +87,7 @@ impl Side {
                 None => return refused(format!("a service is using {shown}: stop it, then run this again")),
             },
         };
-        let connection = SqliteConnection::connect_with(&sqlite_options(path)).await;
+        let connection = SqliteConnection::connect_with(&sqlite_options(path).row_buffer_size(ROWS)).await;
         let connection = connection.map_err(|error| Error::Open(format!("cannot open {shown}: {error}")))?;
         Ok(Self { connection: Connection::Sqlite(connection), shown, _lock: lock })
     }
