@@ -13,7 +13,7 @@ mod tables;
 
 use super::{Error, Store, open};
 use crate::config;
-use rows::{Changes, Row, Sum};
+use rows::{Changes, Page, Row, Sum};
 use side::{Marks, Role, Side, UNDO, refused};
 use tables::{Layout, TABLES};
 
@@ -201,23 +201,40 @@ async fn copy(
     let (mut sum, mut written) = (Sum::default(), 0);
     let mut after: Option<Row> = None;
     loop {
-        let page = source.page(from, after.as_deref(), None, Some(table.page)).await?;
-        let last = page.rows.last().map(|row| row[..table.key.len()].to_vec());
-        let up_to = if page.is_last { None } else { last.as_deref() };
-        let there = target.page(to, after.as_deref(), up_to, None).await?;
-        let changes = Changes::between(&page.rows, &there.rows, table.key.len());
+        let page = source.page(from, after.as_deref(), None, table.page).await?;
+        page.rows.iter().for_each(|row| sum.add(row));
+        written += make_the_same(target, to, after.clone(), &page).await?;
+        tell(Progress::Copying { table: table.name, done: sum.rows, of, written });
+        after = page.end(table);
+        if page.is_last {
+            break;
+        }
+    }
+    Ok(TableSum { table: table.name, rows: sum.rows, written, checksum: sum.digest() })
+}
+
+/// The target's rows behind `after` and up to the end of the page become those of the page; how many had to be written.
+async fn make_the_same(target: &mut Side, to: &Layout, mut after: Option<Row>, page: &Page) -> Result<u64, Error> {
+    let table = to.table;
+    let key = table.key.len();
+    let up_to = if page.is_last { None } else { page.end(table) };
+    let (mut wanted, mut written) = (page.rows.as_slice(), 0);
+    loop {
+        // one more than there should be; what is too much comes page by page as well
+        let there = target.page(to, after.as_deref(), up_to.as_deref(), table.page + 1).await?;
+        let end = if there.is_last { None } else { there.end(table) };
+        let reached = end.as_ref().map_or(wanted.len(), |end| wanted.partition_point(|row| row[..key] <= end[..]));
+        let (now, later) = wanted.split_at(reached);
+        let changes = Changes::between(now, &there.rows, key);
         if !changes.is_empty() {
             target.apply(to, &changes).await.map_err(|error| in_words(table.name, &target.shown, error))?;
         }
         written += changes.put.len() as u64;
-        page.rows.iter().for_each(|row| sum.add(row));
-        tell(Progress::Copying { table: table.name, done: sum.rows, of, written });
-        if page.is_last {
-            break;
+        if there.is_last {
+            return Ok(written);
         }
-        after = last;
+        (wanted, after) = (later, end);
     }
-    Ok(TableSum { table: table.name, rows: sum.rows, written, checksum: sum.digest() })
 }
 
 /// What one engine keeps the other may refuse; then the table is the least that is to be known.

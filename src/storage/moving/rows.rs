@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, ColumnIndex, Decode, Type};
 
 use super::super::Error;
 use super::side::{Connection, Side};
-use super::tables::{Column, Kind, Layout};
+use super::tables::{Column, Kind, Layout, Table};
 
 /// Bytes of a page, at the most, but for its last row.
 const PAGE_BYTES: usize = 8 << 20;
@@ -27,6 +27,13 @@ pub type Row = Vec<Value>;
 pub struct Page {
     pub rows: Vec<Row>,
     pub is_last: bool,
+}
+
+impl Page {
+    /// The key of its last row.
+    pub fn end(&self, table: &Table) -> Option<Row> {
+        self.rows.last().map(|row| row[..table.key.len()].to_vec())
+    }
 }
 
 /// What makes one page the same as another.
@@ -103,21 +110,21 @@ impl Sum {
 }
 
 impl Side {
-    /// The rows behind one key, up to another and with it.
+    /// The rows behind one key, up to another and with it; no more than `limit`.
     pub async fn page(
         &mut self,
         layout: &Layout,
         after: Option<&[Value]>,
         up_to: Option<&[Value]>,
-        limit: Option<usize>,
+        limit: usize,
     ) -> Result<Page, Error> {
         let mut page = Page { rows: Vec::new(), is_last: true };
         let mut bytes = 0;
-        self.each(layout, after, up_to, limit, |row| {
+        self.each(layout, after, up_to, Some(limit), |row| {
             bytes += row.iter().map(Value::len).sum::<usize>();
             page.rows.push(row);
-            page.is_last = limit.is_none_or(|limit| page.rows.len() < limit && bytes < PAGE_BYTES);
-            limit.is_none() || page.is_last
+            page.is_last = page.rows.len() < limit && bytes < PAGE_BYTES;
+            page.is_last
         })
         .await?;
         Ok(page)

@@ -166,10 +166,14 @@ async fn a_move_that_is_killed_goes_on(engine: Engine) {
     succeeded(&migrate_store(&source, &target).await);
     expect_same(&target, &held).await;
 
-    // at the worst moment: the source is given up, and the target not yet begun; and something is missing
+    // at the worst moment: the source is given up, and the target not yet begun; and something is missing there
     let mut other = target.other().await;
     other.execute("UPDATE identity SET key = 'moving' WHERE key = 'moved_from'").await;
     other.execute("DELETE FROM series_bucket; UPDATE series SET count = 0; DELETE FROM journal WHERE seq < 20").await;
+    // and more than a page is too much
+    let surplus = "INSERT INTO commits (repository, sha, committed_at) SELECT repository, sha || seq, committed_at \
+                   FROM commits CROSS JOIN (SELECT seq FROM journal WHERE seq < 1500) AS numbers";
+    other.execute(surplus).await;
     drop(other);
     refusals::expect_no_service(&source, "was moved to").await;
     refusals::expect_no_service(&target, "run it again").await;
