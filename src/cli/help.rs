@@ -20,6 +20,10 @@ pub(super) const EXAMPLES: &[(&str, &str)] = &[
     ("em-metrics import deployments.csv.gz --kind deployment --resume", "a table; on where it was interrupted"),
     ("em-metrics export --project shop -o facts.ndjson", "all facts of a project, as import reads them"),
     ("em-metrics export --format openmetrics -o past.txt", "for promtool tsdb create-blocks-from openmetrics"),
+    (
+        "em-metrics migrate-store --from sqlite:em-metrics.db --to postgres://u@db/m",
+        "all of it, when the service has stopped",
+    ),
     ("em-metrics webhook guide github", "where to click to have GitHub tell of deployments"),
     ("em-metrics webhook test github --secret s3cret-of-mine", "is it set up here? what would become of a delivery?"),
     ("em-metrics backfill github --project acme/shop --since 90d", "read there what no webhook has told"),

@@ -11,6 +11,7 @@ mod help;
 mod import;
 mod incident;
 mod migrate;
+mod migrate_store;
 mod output;
 mod report;
 pub mod serve;
@@ -48,6 +49,8 @@ enum Command {
     Config(config::Command),
     /// Bring the schema of the database up to date, and stop; `serve` does so as well
     Migrate(ConfigFile),
+    // what it does stands with its arguments, at length
+    MigrateStore(migrate_store::Command),
     /// Fill the database with made-up facts, to try things out or to measure; the service must not run on SQLite
     Demo(demo::Command),
     /// Ask the service on this machine whether it is ready, for containers
@@ -102,6 +105,7 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve(file) => serve::run(file.load()?).await,
         Command::Config(command) => config::run(&command),
         Command::Migrate(file) => migrate::run(&file.load()?).await,
+        Command::MigrateStore(command) => migrate_store::run(command).await,
         Command::Demo(command) => demo::run(command).await,
         Command::Healthcheck(file) => healthcheck::run(&file.load()?).await,
         Command::Deployment(command) => deployment::run(command).await,

@@ -38,6 +38,25 @@ impl Default for Storage {
 }
 
 impl Storage {
+    /// The database at an address: `sqlite:PATH`, or `postgres://...`. What is wrong with it is said without showing it,
+    /// for there may be a password in it.
+    pub fn at(address: &str) -> Result<Self, &'static str> {
+        if let Some(path) = address.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return match wrong_with_name(Path::new(path)) {
+                None => Ok(Self { sqlite_db: path.into(), ..Self::default() }),
+                Some(problem) => Err(problem),
+            };
+        }
+        match wrong_with_address(address) {
+            None => Ok(Self { database_url: Some(address.into()), ..Self::default() }),
+            Some(_) if !address.starts_with("postgres") => Err(
+                "expected sqlite:PATH, such as sqlite:/data/em-metrics.db, or postgres://user:password@host/database",
+            ),
+            Some(problem) => Err(problem),
+        }
+    }
+
     /// The bound on the index; `None`: there is none.
     pub fn index_bytes(&self) -> Option<usize> {
         Some(self.index_memory_mb.saturating_mul(1024 * 1024)).filter(|bytes| *bytes > 0)

@@ -25,6 +25,9 @@ pub enum Error {
     /// Something stored cannot be read back as what it was.
     #[error("the database holds something that this version cannot read: {0}")]
     Unreadable(String),
+    /// A store cannot be moved; the text says what to do.
+    #[error("{0}")]
+    Moving(String),
     /// The store cannot be opened; the text says what to do.
     #[error("{0}")]
     Open(String),
@@ -45,6 +48,7 @@ impl Error {
             Self::TooSlow => "too_slow",
             Self::Refused(_) => "refused",
             Self::Unreadable(_) => "unreadable",
+            Self::Moving(_) => "moving",
             Self::Open(_) => "open",
         }
     }

@@ -17,6 +17,7 @@ mod inbox;
 mod incidents;
 mod journal;
 mod lists;
+mod moving;
 mod open;
 mod past;
 mod pg_writer;
@@ -39,6 +40,7 @@ pub use inbox::{Claimed, Contents, Heard, InboxFilter, Kept, Letter, Settled, St
 pub use incidents::LinkedIds;
 pub use journal::{Entity, Entry, Fact, JournalFilter, Recorded};
 pub use lists::{Cursor, Filter, IncidentState, Page};
+pub use moving::{Moved, Progress, TableSum, move_store};
 pub use series::Totals;
 pub use tx::{Key, Tx, Writes};
 

@@ -7,15 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use sqlx::Connection as _;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection as _, PgConnection, SqliteConnection};
 
 use super::engine::Pool;
 use super::pg_writer::PgWriter;
 use super::{Error, Inner, Store};
 use crate::config;
+
+/// What services call themselves at a server.
+pub(super) const SERVICE: &str = "em-metrics";
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
@@ -31,26 +34,33 @@ impl Store {
     /// Opens the configured store and brings its schema up to date. The database is told to give up a
     /// write a little before `write_limit`, migrations on PostgreSQL excepted.
     pub async fn open(config: &config::Storage, write_limit: Duration) -> Result<Self, Error> {
-        match &config.database_url {
-            Some(url) => Self::open_postgres(url.expose_secret(), config.read_connections, write_limit).await,
-            None => Self::open_sqlite(&config.sqlite_db, config.read_connections, write_limit).await,
+        let store = match &config.database_url {
+            Some(url) => Self::open_postgres(url.expose_secret(), config.read_connections, write_limit).await?,
+            None => Self::open_sqlite(&config.sqlite_db, config.read_connections, write_limit).await?,
+        };
+        let shown = match &config.database_url {
+            Some(_) => "the PostgreSQL database".to_owned(),
+            None => format!("the SQLite file {}", config.sqlite_db.display()),
+        };
+        match store.moved(&shown).await {
+            Ok(None) => Ok(store),
+            Ok(Some(in_the_way)) => {
+                store.close().await;
+                Err(Error::Open(in_the_way))
+            }
+            Err(error) => Err(error),
         }
     }
 
     /// Opens the file, making it where there is none, and brings its schema up to date.
     async fn open_sqlite(path: &Path, read_connections: u32, write_limit: Duration) -> Result<Self, Error> {
         let shown = path.display();
-        let lock = lock(path)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(ACQUIRE_TIMEOUT.min(write_limit * 4 / 5))
-            .pragma("wal_autocheckpoint", "2000")
-            .pragma("journal_size_limit", "67108864")
-            .optimize_on_close(true, 400);
+        let lock = try_lock(path)?.ok_or_else(|| {
+            Error::Open(format!(
+                "another em-metrics is using {shown}: stop it, give this one another SQLITE_DB, or share a PostgreSQL with DATABASE_URL"
+            ))
+        })?;
+        let options = sqlite_options(path).busy_timeout(ACQUIRE_TIMEOUT.min(write_limit * 4 / 5));
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -81,18 +91,7 @@ impl Store {
 
     /// Connects and brings the schema up to date; several replicas may start at once.
     async fn open_postgres(url: &str, read_connections: u32, write_limit: Duration) -> Result<Self, Error> {
-        // neither the address nor the error may show the password, so only our own words are used
-        let options = PgConnectOptions::from_str(url)
-            .map_err(|_| {
-                Error::Open("DATABASE_URL is not an address such as postgres://user:password@host/database".into())
-            })?
-            .application_name("em-metrics");
-        let shown = format!(
-            "PostgreSQL at {}:{}/{}",
-            options.get_host(),
-            options.get_port(),
-            options.get_database().unwrap_or("")
-        );
+        let (options, shown) = postgres_options(url)?;
         let read = PgPoolOptions::new()
             .max_connections(read_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -104,6 +103,46 @@ impl Store {
         let write = PgWriter::new(options, write_limit);
         Ok(Self { pool: Pool::Postgres { read, write }, inner: Arc::default() })
     }
+}
+
+/// A connection to a file as all of ours are.
+pub(super) fn sqlite_options(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(ACQUIRE_TIMEOUT)
+        .pragma("wal_autocheckpoint", "2000")
+        .pragma("journal_size_limit", "67108864")
+        .optimize_on_close(true, 400)
+}
+
+/// How to reach a server, and what to call it in words. Neither the address nor an error may show the password, so only
+/// our own words are used.
+pub(super) fn postgres_options(url: &str) -> Result<(PgConnectOptions, String), Error> {
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|_| {
+            Error::Open("DATABASE_URL is not an address such as postgres://user:password@host/database".into())
+        })?
+        .application_name(SERVICE);
+    let database = options.get_database().unwrap_or("");
+    let shown = format!("PostgreSQL at {}:{}/{database}", options.get_host(), options.get_port());
+    Ok((options, shown))
+}
+
+pub(super) async fn migrate_sqlite(connection: &mut SqliteConnection, shown: &str) -> Result<(), Error> {
+    migrate(&SQLITE, connection, shown).await
+}
+
+pub(super) async fn migrate_postgres(connection: &mut PgConnection, shown: &str) -> Result<(), Error> {
+    migrate(&POSTGRES, connection, shown).await
+}
+
+/// The version of the schema that this program makes and knows.
+pub(super) fn schema_version() -> i64 {
+    SQLITE.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
 async fn migrate<'a, A>(migrator: &Migrator, pool: A, shown: &str) -> Result<(), Error>
@@ -124,8 +163,8 @@ where
     })
 }
 
-/// One process to a file: a second one would export the same totals under the same name.
-fn lock(path: &Path) -> Result<File, Error> {
+/// One process to a file: a second one would export the same totals under the same name. `None`: there is another.
+pub(super) fn try_lock(path: &Path) -> Result<Option<File>, Error> {
     let shown = path.display();
     // by whatever name: SQLite follows links, and so must the lock
     let mut lock_path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).into_os_string();
@@ -138,10 +177,8 @@ fn lock(path: &Path) -> Result<File, Error> {
         ))
     })?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Error::Open(format!(
-            "another em-metrics is using {shown}: stop it, give this one another SQLITE_DB, or share a PostgreSQL with DATABASE_URL"
-        ))),
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(Error::Open(format!("cannot lock {shown}: {error}"))),
     }
 }

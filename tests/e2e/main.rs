@@ -8,6 +8,7 @@ mod crash;
 mod crash_webhooks;
 mod files;
 mod fortnight;
+mod moving;
 mod past;
 mod pictures;
 mod process;

@@ -101,6 +101,11 @@ impl Service {
         Self { port: free_port(), environment, program: None }
     }
 
+    /// Another one at the same port, with nothing configured.
+    pub fn moved(&self) -> Self {
+        Self { port: self.port, environment: Vec::new(), program: None }
+    }
+
     pub fn configure<const N: usize>(&mut self, variables: [(&str, String); N]) {
         self.environment.extend(variables.map(|(name, value)| (name.to_owned(), value)));
     }

@@ -55,6 +55,13 @@ macro_rules! on_each_engine {
 }
 
 impl Engine {
+    pub fn other(self) -> Self {
+        match self {
+            Self::Sqlite => Self::Postgres,
+            Self::Postgres => Self::Sqlite,
+        }
+    }
+
     /// The service on a fresh database, without credentials.
     pub async fn app(self) -> App {
         self.app_with(|_| ()).await
@@ -152,6 +159,14 @@ impl Database {
             Self::Postgres { .. } | Self::Shared { .. } => {
                 Other::Postgres(PgConnection::connect(&self.url()).await.unwrap())
             }
+        }
+    }
+
+    /// As the command line names it.
+    pub fn address(&self) -> String {
+        match self {
+            Self::Sqlite { folder } => format!("sqlite:{}", sqlite_file(folder).display()),
+            Self::Postgres { .. } | Self::Shared { .. } => self.url(),
         }
     }
 

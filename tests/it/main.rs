@@ -15,6 +15,7 @@ mod hostile;
 mod http;
 mod layers;
 mod memory;
+mod moving;
 mod outage;
 mod proxy;
 mod races;
