@@ -73,6 +73,8 @@ pub struct Service {
     pub store: Store,
     /// The token that was made because none is configured.
     pub generated: Option<GeneratedToken>,
+    drain: Duration,
+    leaving: CancellationToken,
     grace: Duration,
     /// How long a write may wait and take.
     request_timeout: Duration,
@@ -127,7 +129,7 @@ impl Service {
         let first_commits = first_commits.map(|asker| tokio::spawn(asker.run(stop_projector.clone())));
         let inbox_keeper = InboxKeeper::new(store.clone(), clock.clone(), &config.webhooks);
         let inbox_keeper = tokio::spawn(inbox_keeper.run(stop_exporter.clone()));
-        let meter = own.meter();
+        let (meter, leaving) = (own.meter(), CancellationToken::new());
         let state = AppState::new(Parts {
             store: store.clone(),
             ingest,
@@ -140,6 +142,7 @@ impl Service {
             production_environment: config.production_environment.clone(),
             benchmark: config.benchmark,
             public: http::Public::new(&config.public),
+            leaving: leaving.clone(),
             shown_config: config.shown(),
             body_limit: config.server.body_limit_bytes,
             webhook_limit: config.webhooks.body_limit_bytes,
@@ -166,6 +169,8 @@ impl Service {
             state,
             store,
             generated,
+            drain: config.server.drain(),
+            leaving,
             grace,
             request_timeout,
             writer,
@@ -184,7 +189,9 @@ impl Service {
     /// requests, the writer's queue, one last export, the store. An error when something was left undone.
     pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> anyhow::Result<()> {
         let mut writer = self.writer;
-        let serving = http::serve(listener, http::app(self.state), stop.clone(), self.grace);
+        let closing = CancellationToken::new();
+        tokio::spawn(drain(stop, self.leaving, self.drain, closing.clone()));
+        let serving = http::serve(listener, http::app(self.state), closing.clone(), self.grace);
         tokio::pin!(serving);
         let written = tokio::select! {
             () = &mut serving => {
@@ -213,7 +220,7 @@ impl Service {
             ended = &mut writer => {
                 // without a writer nothing can be accepted: let whoever supervises us start afresh
                 tracing::error!(?ended, "the writer ended unexpectedly; stopping");
-                stop.cancel();
+                closing.cancel();
                 serving.await;
                 Err(anyhow!("the writer ended unexpectedly"))
             }
@@ -241,6 +248,17 @@ impl Service {
         }
         written
     }
+}
+
+/// A balancer sends requests until it has looked and been told: so long they are served.
+async fn drain(stop: CancellationToken, leaving: CancellationToken, drain: Duration, closing: CancellationToken) {
+    stop.cancelled().await;
+    leaving.cancel();
+    if !drain.is_zero() {
+        tracing::info!(drain_seconds = drain.as_secs(), "serving until balancers have heard");
+        tokio::time::sleep(drain).await;
+    }
+    closing.cancel();
 }
 
 /// The series of configured teams are there long before anything happens to them.

@@ -50,6 +50,13 @@ pub const VARIABLES: &[Variable] = &[
     row("CONFIG", "", Text, "", "The configuration file, JSON"),
     row("HOST", "server.host", Text, "0.0.0.0", "The address to listen on"),
     row("PORT", "server.port", Number, "3000", "The port to listen on; 0 takes a free one"),
+    row(
+        "EM_METRICS_DRAIN_SECONDS",
+        "server.drain_seconds",
+        Number,
+        "0",
+        "How long a stop goes on serving and says so at `/health/ready`, for balancers that look there",
+    ),
     row("SQLITE_DB", "storage.sqlite_db", Text, "./em-metrics.db", "The SQLite file; made when missing"),
     row(
         "DATABASE_URL",

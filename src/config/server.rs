@@ -18,7 +18,9 @@ pub struct Server {
     /// Of `POST /import`, as it is sent and inflated; what is large is kept on the disk until it is recorded.
     pub import_limit_bytes: usize,
     pub request_timeout_seconds: u64,
-    /// How long a stop waits for requests in flight.
+    /// How long a stop goes on serving, while `/health/ready` says that it is one.
+    pub drain_seconds: u64,
+    /// How long a stop waits then for requests in flight.
     pub shutdown_timeout_seconds: u64,
     /// `scheme://host[:port]`, or `*` for any. None: no CORS headers.
     pub cors_origins: Vec<String>,
@@ -35,6 +37,7 @@ impl Default for Server {
             body_limit_bytes: 1024 * 1024,
             import_limit_bytes: 1024 * 1024 * 1024,
             request_timeout_seconds: 30,
+            drain_seconds: 0,
             shutdown_timeout_seconds: 30,
             cors_origins: Vec::new(),
             metrics_auth: false,
@@ -50,6 +53,10 @@ impl Server {
     /// How long a write may wait for its turn, and how long it may take then: together the time of a request.
     pub fn write_limit(&self) -> Duration {
         self.request_timeout() / 2
+    }
+
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
     }
 
     pub fn shutdown_timeout(&self) -> Duration {

@@ -23,6 +23,10 @@ use crate::telemetry::{Complaint, Once, Outage, OwnMetrics};
 /// How the store knows the collector.
 const CONSUMER: &str = "otlp";
 
+/// How long the totals may take to be read; more than any number of them needs. A server that has gone without a word
+/// would be waited for for ever.
+const READING: Duration = Duration::from_mins(1);
+
 /// How long the end of the process may wait for the last cycle.
 const LAST_CYCLE: Duration = Duration::from_secs(5);
 
@@ -110,24 +114,36 @@ impl Push {
         info!(otlp.url = %self.url, interval_seconds = self.interval.as_secs_f64(), "pushing metrics");
         let mut ticker = tokio::time::interval(self.interval);
         ticker.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (store, interval) = (self.store.clone(), self.interval);
         let round = async {
             loop {
                 ticker.tick().await;
-                self.cycle().await;
+                if self.cycle().await == Outcome::Failure {
+                    // not at once, however long it took: another one may have more luck
+                    ticker.reset();
+                }
             }
         };
-        stop.run_until_cancelled(round).await;
+        // also while a collector takes its time: the database takes a silent one for dead
+        let alive = async {
+            loop {
+                tokio::time::sleep(interval / 4).await;
+                store.leads().await;
+            }
+        };
+        stop.run_until_cancelled(async { tokio::join!(round, alive) }).await;
         if tokio::time::timeout(LAST_CYCLE, self.cycle()).await.is_err() {
             warn!(otlp.url = %self.url, "the last export did not finish; the next start carries on from the store");
         }
     }
 
-    async fn cycle(&mut self) {
+    async fn cycle(&mut self) -> Outcome {
         let start = Instant::now();
         let outcome = self.export().await;
-        let outcome = [KeyValue::new("outcome", outcome.as_str())];
-        self.cycles.add(1, &outcome);
-        self.duration.record(start.elapsed().as_secs_f64(), &outcome);
+        let labels = [KeyValue::new("outcome", outcome.as_str())];
+        self.cycles.add(1, &labels);
+        self.duration.record(start.elapsed().as_secs_f64(), &labels);
+        outcome
     }
 
     async fn export(&mut self) -> Outcome {
@@ -150,6 +166,8 @@ impl Push {
         self.deliver(own, &mut delivery).await;
         let now = Instant::now();
         if let Some(reason) = delivery.unavailable {
+            // perhaps it is only we that cannot reach it
+            self.store.resign().await;
             if self.collector.fails(now) == Complaint::Begins {
                 warn!(otlp.url = %self.url, error = reason, "the collector cannot be reached; every cycle tries again");
             }
@@ -162,24 +180,21 @@ impl Push {
     }
 
     async fn export_totals(&mut self, delivery: &mut Delivery) -> Result<Turn, storage::Error> {
-        if !self.store.lead().await? {
+        // one cycle for it to be missed, and another's next one comes within the second
+        if !self.store.lead(self.interval).await? {
             return Ok(Turn::Anothers);
         }
-        if self.identity.instance_id.is_empty() {
-            self.identity.instance_id = self.store.instance_id().await?;
-        }
-        // Before the totals are read: they may hold a little more than this moment, never less.
-        let now = self.clock.now();
-        let series = self.store.series().await?;
-        let mark = self.mark(&series, now).await?;
+        let read = tokio::time::timeout(READING, self.read()).await;
+        let (now, series, mark) = read.unwrap_or(Err(storage::Error::TooSlow))?;
         let shown = snapshot::show(series, mark);
         self.last_time = otlp::stamp(now, self.last_time, &shown.series);
         let (identity, time) = (self.identity.clone(), self.last_time);
         let requests = blocking(move || otlp::encode(&shown.series, &identity, time, MAX_REQUEST_BYTES)).await;
         let empty = requests.is_empty();
         for request in requests {
-            // All that takes time, and a late sample beside another writer's is worse than none.
-            if !self.store.lead().await? {
+            // All that takes time, and a late sample beside another writer's is worse than none. Not even when it could
+            // be our turn again: others may have had theirs in between.
+            if !self.store.leads().await {
                 return Ok(Turn::Anothers);
             }
             self.deliver(request, delivery).await;
@@ -190,6 +205,18 @@ impl Push {
             self.store.set_announced(CONSUMER, shown.mark).await?;
         }
         Ok(Turn::Ours)
+    }
+
+    /// Every total, the moment that it is of, and what of it the collector has been shown.
+    async fn read(&mut self) -> Result<(Timestamp, Vec<SeriesTotal>, i64), storage::Error> {
+        if self.identity.instance_id.is_empty() {
+            self.identity.instance_id = self.store.instance_id().await?;
+        }
+        // Before the totals are read: they may hold a little more than this moment, never less.
+        let now = self.clock.now();
+        let series = self.store.series().await?;
+        let mark = self.mark(&series, now).await?;
+        Ok((now, series, mark))
     }
 
     /// The greatest series id the collector has been shown.

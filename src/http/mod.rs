@@ -34,6 +34,7 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::IntoResponse;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -90,6 +91,8 @@ pub struct Parts {
     pub benchmark: Peers,
     /// What is shown to those who have not signed in.
     pub public: Public,
+    /// Whether the process is about to end, and a balancer should look elsewhere.
+    pub leaving: CancellationToken,
     /// The effective configuration without secrets.
     pub shown_config: serde_json::Value,
     /// Bytes.

@@ -45,10 +45,14 @@ async fn get_liveness() -> Json<Health> {
 }
 
 /// Whether the database answers, and whether what was written last got there. After a failed write small ones
-/// are tried until one succeeds, so this recovers by itself.
+/// are tried until one succeeds, so this recovers by itself. Not ready is also who is about to stop
+/// (`server.drain_seconds`).
 #[utoipa::path(get, path = "/health/ready", tag = "service", security(()),
     responses((status = 200, body = Health), (status = 503, body = Document)))]
 async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
+    if state.leaving.is_cancelled() {
+        return Err(Problem::unavailable("this process is about to stop; others go on"));
+    }
     state.store.ping().await?;
     if state.ingest.is_writable() { Ok(OK) } else { Err(Problem::unavailable("the database takes no writes")) }
 }

@@ -1,9 +1,11 @@
 //! What makes this store itself: its identity towards consumers of the totals, what those have been
 //! shown, and who may export.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sqlx::Connection as _;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use super::engine::Pool;
 use super::open::ACQUIRE_TIMEOUT;
@@ -61,19 +63,24 @@ impl Store {
         .await
     }
 
-    /// Whether this process may export. SQLite: always, the file is ours alone. PostgreSQL: while our
-    /// connection holds the advisory lock; a connection that does not answer has lost it.
-    pub async fn lead(&self) -> Result<bool, Error> {
+    /// Whether this process may export, becoming the one that does if there is none. SQLite: always, the file is ours
+    /// alone. PostgreSQL: while our connection holds the advisory lock. A connection that does not answer has lost
+    /// it; and from one that the server has not heard of for `silence` it takes the lock, because a process that is
+    /// frozen or cut off would keep it for ever.
+    pub async fn lead(&self, silence: Duration) -> Result<bool, Error> {
         let Pool::Postgres { write, .. } = &self.pool else { return Ok(true) };
-        let mut leader = self.inner.leader.lock().await;
-        if let Some(connection) = leader.as_mut() {
-            if within(ACQUIRE_TIMEOUT, connection.ping()).await.is_ok() {
-                return Ok(true);
-            }
-            *leader = None;
+        if self.leads().await {
+            return Ok(true);
         }
+        let mut leader = self.inner.leader.lock().await;
         let (connection, held) = within(ACQUIRE_TIMEOUT, async {
             let mut connection = connect(&write.options).await?;
+            let patience = format!("SET idle_session_timeout = {}", silence.as_millis());
+            match connection.execute(AssertSqlSafe(patience)).await {
+                // a server that does not know it: then the end of the connection has to do
+                Err(error) if error.as_database_error().is_none() => return Err(error),
+                _ => {}
+            }
             let lock = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LEADER_LOCK);
             let held: bool = lock.fetch_one(&mut connection).await?;
             Ok((connection, held))
@@ -83,5 +90,22 @@ impl Store {
             *leader = Some(connection);
         }
         Ok(held)
+    }
+
+    /// Whether it still is this process, without a break since [`Store::lead`] said so. Asking keeps it so.
+    pub async fn leads(&self) -> bool {
+        let Pool::Postgres { .. } = &self.pool else { return true };
+        let mut leader = self.inner.leader.lock().await;
+        let Some(connection) = leader.as_mut() else { return false };
+        let answers = within(ACQUIRE_TIMEOUT, connection.ping()).await.is_ok();
+        if !answers {
+            *leader = None;
+        }
+        answers
+    }
+
+    /// Lets another one export, if there is one.
+    pub async fn resign(&self) {
+        *self.inner.leader.lock().await = None;
     }
 }

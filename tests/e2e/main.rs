@@ -6,6 +6,7 @@
 mod browser;
 mod crash;
 mod crash_webhooks;
+mod failures;
 mod files;
 mod fortnight;
 mod moving;

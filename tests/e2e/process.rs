@@ -25,7 +25,14 @@ type Lines = Arc<Mutex<VecDeque<String>>>;
 
 impl Program {
     /// Starts it and waits until a line of its output contains `ready`; returns that line as well.
-    pub async fn start(mut command: Command, ready: &str) -> (Self, String) {
+    pub async fn start(command: Command, ready: &str) -> (Self, String) {
+        let name = command.as_std().get_program().to_string_lossy().into_owned();
+        let started = Self::try_start(command, ready).await;
+        started.unwrap_or_else(|words| panic!("{name} did not come up; its last words: {words}"))
+    }
+
+    /// The same, with its last words when it does not come up.
+    pub async fn try_start(mut command: Command, ready: &str) -> Result<(Self, String), String> {
         let name = command.as_std().get_program().to_string_lossy().into_owned();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -35,14 +42,29 @@ impl Program {
         follow(child.stdout.take().unwrap(), ready, &said, &lines);
         follow(child.stderr.take().unwrap(), ready, &said, &lines);
         drop(said);
-        let line = {
-            let found = tokio::time::timeout(PATIENCE, heard.wait_for(Option::is_some)).await;
-            match found {
-                Ok(Ok(line)) => line.clone().unwrap(),
-                _ => panic!("{name} did not come up; its last words: {:#?}", lines.lock().unwrap()),
-            }
-        };
-        (Self { name, child, lines }, line)
+        let found = tokio::time::timeout(PATIENCE, heard.wait_for(Option::is_some)).await;
+        let line = if let Ok(Ok(line)) = found { line.clone() } else { None };
+        let program = Self { name, child, lines };
+        match line {
+            Some(line) => Ok((program, line)),
+            None => Err(program.words()),
+        }
+    }
+
+    /// Such as `STOP`.
+    pub async fn signal(&self, signal: &str) {
+        let pid = self.child.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &pid]).status().await.unwrap().success());
+    }
+
+    /// Waits for its end, which something else has caused.
+    pub async fn ends(mut self) {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        assert!(ended.is_ok(), "{} did not stop: {}", self.name, self.words());
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_some()
     }
 
     /// As the kernel would when memory runs out.
@@ -51,14 +73,9 @@ impl Program {
     }
 
     /// SIGTERM, and waits for the end.
-    pub async fn stop(mut self) {
-        let pid = self.child.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
-        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
-        match status {
-            Ok(Ok(_)) => {}
-            other => panic!("{} did not stop ({other:?}): {:#?}", self.name, self.lines.lock().unwrap()),
-        }
+    pub async fn stop(self) {
+        self.signal("TERM").await;
+        self.ends().await;
     }
 
     /// Its last lines.
@@ -91,14 +108,22 @@ fn follow(
 
 /// em-metrics on a port of its own that stays the same over restarts.
 pub struct Service {
+    pub host: String,
     pub port: u16,
+    /// Where it is to run, when not with the test.
+    namespace: Option<String>,
     environment: Vec<(String, String)>,
     program: Option<Program>,
 }
 
 impl Service {
     pub fn new(environment: Vec<(String, String)>) -> Self {
-        Self { port: free_port(), environment, program: None }
+        Self { host: "127.0.0.1".to_owned(), port: free_port(), namespace: None, environment, program: None }
+    }
+
+    /// At an address of its own, in a network namespace that is there.
+    pub fn within(namespace: &str, host: String, environment: Vec<(String, String)>) -> Self {
+        Self { host, namespace: Some(namespace.to_owned()), ..Self::new(environment) }
     }
 
     /// Another one at the same port, with nothing configured.
@@ -111,13 +136,34 @@ impl Service {
     }
 
     pub async fn start(&mut self) {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_em-metrics"));
-        command.env_clear().envs(self.environment.clone()).env("HOST", "127.0.0.1").env("PORT", self.port.to_string());
+        self.try_start().await.unwrap_or_else(|words| panic!("em-metrics did not come up; its last words: {words}"));
+    }
+
+    /// The same, with its last words when it does not come up.
+    pub async fn try_start(&mut self) -> Result<(), String> {
+        let binary = env!("CARGO_BIN_EXE_em-metrics");
+        let mut command = Command::new(if self.namespace.is_some() { "ip" } else { binary });
+        if let Some(namespace) = &self.namespace {
+            // it becomes what it runs: the process is still ours
+            command.args(["netns", "exec", namespace, binary]);
+        }
+        command.env_clear().envs(self.environment.clone()).env("HOST", &self.host).env("PORT", self.port.to_string());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         if !self.environment.iter().any(|(name, _)| name == "EM_METRICS_TOKEN_AUTH") {
             command.env("EM_METRICS_NO_AUTH", "1");
         }
-        let (program, _) = Program::start(command, "is listening on").await;
+        let (program, _) = Program::try_start(command, "is listening on").await?;
         self.program = Some(program);
+        Ok(())
+    }
+
+    /// Such as `STOP`.
+    pub async fn signal(&self, signal: &str) {
+        self.program.as_ref().unwrap().signal(signal).await;
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.program.as_mut().is_some_and(|program| !program.has_ended())
     }
 
     pub async fn kill(&mut self) {
@@ -134,7 +180,7 @@ impl Service {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}:{}{path}", self.host, self.port)
     }
 }
 

@@ -46,18 +46,32 @@ impl Prometheus {
         Self { port, client: client(), program, _folder: folder }
     }
 
+    /// Takes OTLP as the project's file says, and scrapes nothing.
+    pub async fn told() -> Self {
+        let shipped = std::fs::read_to_string(project("grafana/prometheus.yml")).unwrap();
+        let otlp = shipped.find("\notlp:").unwrap();
+        let end = shipped.find("\nscrape_configs:").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        Self::configured(&shipped[otlp..end], folder, &data, &["--web.enable-otlp-receiver"]).await
+    }
+
     /// Shows what is in these blocks, and takes nothing in.
     pub async fn over(blocks: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        Self::configured("global: {}\n", folder, blocks, &["--storage.tsdb.retention.time=100y"]).await
+    }
+
+    async fn configured(config: &str, folder: TempDir, data: &Path, arguments: &[&str]) -> Self {
         let port = free_port();
         let file = folder.path().join("prometheus.yml");
-        std::fs::write(&file, "global: {}\n").unwrap();
+        std::fs::write(&file, config).unwrap();
         let mut command = Command::new(engine("EM_TEST_PROMETHEUS"));
         command
             .arg(format!("--config.file={}", file.display()))
-            .arg(format!("--storage.tsdb.path={}", blocks.display()))
-            .arg("--storage.tsdb.retention.time=100y")
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+            .arg(format!("--storage.tsdb.path={}", data.display()))
+            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
+            .args(arguments);
         let (program, _) = Program::start(command, "Server is ready to receive web requests").await;
         Self { port, client: client(), program, _folder: folder }
     }
@@ -107,6 +121,7 @@ impl Prometheus {
 
 /// The collector on its ports, as the tests' own configuration has it.
 pub struct Collector {
+    host: String,
     grpc: u16,
     http: u16,
     prometheus: String,
@@ -115,15 +130,21 @@ pub struct Collector {
 
 impl Collector {
     pub fn new(prometheus: &Prometheus) -> Self {
-        Self { grpc: free_port(), http: free_port(), prometheus: prometheus.otlp(), program: None }
+        Self::at("127.0.0.1", prometheus)
+    }
+
+    /// At an address of this machine.
+    pub fn at(host: &str, prometheus: &Prometheus) -> Self {
+        let (grpc, http) = (free_port(), free_port());
+        Self { host: host.to_owned(), grpc, http, prometheus: prometheus.otlp(), program: None }
     }
 
     pub async fn start(&mut self) {
         let mut command = Command::new(engine("EM_TEST_COLLECTOR"));
         command
             .arg(format!("--config={}", project("tests/e2e/collector/config.yaml").display()))
-            .env("OTLP_GRPC", format!("127.0.0.1:{}", self.grpc))
-            .env("OTLP_HTTP", format!("127.0.0.1:{}", self.http))
+            .env("OTLP_GRPC", format!("{}:{}", self.host, self.grpc))
+            .env("OTLP_HTTP", format!("{}:{}", self.host, self.http))
             .env("HEALTH", format!("127.0.0.1:{}", free_port()))
             .env("PROMETHEUS_OTLP_URL", &self.prometheus);
         let (program, _) = Program::start(command, "Everything is ready").await;
@@ -135,11 +156,11 @@ impl Collector {
     }
 
     pub fn http_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.http)
+        format!("http://{}:{}", self.host, self.http)
     }
 
     pub fn grpc_url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.grpc)
+        format!("http://{}:{}", self.host, self.grpc)
     }
 }
 

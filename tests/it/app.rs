@@ -81,6 +81,11 @@ impl App {
         self
     }
 
+    /// As on SIGTERM, without waiting.
+    pub fn tell_to_stop(&self) {
+        self.stop.cancel();
+    }
+
     /// Stops as on SIGTERM; the database stays.
     pub async fn stop(self) -> Database {
         self.stop.cancel();

@@ -191,11 +191,11 @@ async fn a_server_that_has_frozen_keeps_nobody_waiting() {
     })
     .await;
     app.post("/deployments", start("1")).await.expect(201);
-    assert!(app.store.lead().await.unwrap());
+    assert!(app.store.lead(REQUEST).await.unwrap());
     proxy.freeze();
     app.unavailable(start("2")).await;
     let asked = Instant::now();
-    assert!(app.store.lead().await.is_err());
+    assert!(app.store.lead(REQUEST).await.is_err());
     assert!(asked.elapsed() < Duration::from_secs(15), "asked for {:?} who leads", asked.elapsed());
     proxy.thaw();
 

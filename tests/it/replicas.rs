@@ -1,6 +1,7 @@
 //! Several processes on one PostgreSQL: one fact, one count, one exporter.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use em_metrics::config::{Config, Source};
 use futures_util::future::join_all;
@@ -11,6 +12,9 @@ use crate::app::{Answer, App};
 use crate::engine::Engine;
 use crate::http::name;
 use crate::webhooks::inbox::{SECRET, settled, source};
+
+/// Longer than these tests take.
+const AGES: Duration = Duration::from_hours(1);
 
 async fn two() -> (App, App) {
     let first = Engine::Postgres.app().await;
@@ -72,15 +76,37 @@ async fn totals_of_new_projects_survive_two_replicas_that_first_see_them_togethe
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_them_exports_and_the_other_takes_over() {
     let (first, second) = two().await;
-    assert!(first.store.lead().await.unwrap());
-    assert!(first.store.lead().await.unwrap(), "a leader stays the leader");
-    assert!(!second.store.lead().await.unwrap());
+    assert!(first.store.lead(AGES).await.unwrap());
+    assert!(first.store.lead(AGES).await.unwrap(), "a leader stays the leader");
+    assert!(!second.store.lead(AGES).await.unwrap());
     assert_eq!(first.store.instance_id().await.unwrap(), second.store.instance_id().await.unwrap());
     let _database = first.stop().await;
     // its lock goes with its connection, which the server may notice a moment later
-    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
-    while !second.store.lead().await.unwrap() {
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !second.store.lead(AGES).await.unwrap() {
         assert!(tokio::time::Instant::now() < deadline, "nobody took over");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exporter_that_is_frozen_is_replaced_and_knows_it_when_it_thaws() {
+    let (first, second) = two().await;
+    let silence = Duration::from_millis(500);
+    assert!(first.store.lead(silence).await.unwrap());
+    // nothing asks for it: it says nothing, and its connection stays open
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !second.store.lead(AGES).await.unwrap() {
+        assert!(tokio::time::Instant::now() < deadline, "nobody took over");
+        tokio::task::yield_now().await;
+    }
+    assert!(!first.store.leads().await, "it would go on where it was");
+    assert!(!first.store.lead(silence).await.unwrap());
+    assert!(second.store.leads().await);
+    second.store.resign().await;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while !first.store.lead(silence).await.unwrap() {
+        assert!(tokio::time::Instant::now() < deadline, "it was not let in again");
         tokio::task::yield_now().await;
     }
 }

@@ -14,6 +14,7 @@ on_each_engine! {
     facts_totals_and_identity_outlive_a_restart,
     a_repeat_after_a_restart_counts_nothing,
     a_stop_finishes_what_it_has_begun_to_read,
+    a_stop_is_told_to_balancers_and_serves_until_they_have_heard,
     stores_have_identities_of_their_own,
 }
 
@@ -43,6 +44,27 @@ async fn facts_totals_and_identity_outlive_a_restart(engine: Engine) {
     assert_eq!((app.every("/deployments").await, app.every("/incidents").await, totals(&app).await), shown);
     assert_eq!(app.store.instance_id().await.unwrap(), instance);
     app.expect_exact().await;
+}
+
+async fn a_stop_is_told_to_balancers_and_serves_until_they_have_heard(engine: Engine) {
+    let app = engine.app_with(|config| config.server.drain_seconds = 2).await;
+    app.get("/health/ready").await.expect(200);
+    app.tell_to_stop();
+    // the next request but one, at the latest: it has to hear of it first
+    while app.get("/health/ready").await.status == 200 {
+        tokio::task::yield_now().await;
+    }
+    app.get("/health/ready").await.expect_problem(503, "unavailable");
+    app.get("/health/live").await.expect(200);
+    // connections that are there, and new ones
+    some_facts(&app).await;
+    let url = app.request(reqwest::Method::GET, "/deployments/17").build().unwrap().url().clone();
+    assert_eq!(reqwest::get(url.clone()).await.unwrap().status(), 200);
+    let database = app.stop().await;
+    assert!(reqwest::get(url).await.unwrap_err().is_connect());
+    let app = App::start(database, |_| ()).await;
+    assert_eq!(app.total("deployment_started_total").await, 1.0);
+    app.stop().await;
 }
 
 async fn a_repeat_after_a_restart_counts_nothing(engine: Engine) {
