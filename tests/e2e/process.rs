@@ -128,7 +128,7 @@ impl Service {
 
     /// Another one at the same port, with nothing configured.
     pub fn moved(&self) -> Self {
-        Self { port: self.port, environment: Vec::new(), program: None }
+        Self { port: self.port, ..Self::new(Vec::new()) }
     }
 
     pub fn configure<const N: usize>(&mut self, variables: [(&str, String); N]) {
