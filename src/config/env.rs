@@ -55,7 +55,7 @@ pub const VARIABLES: &[Variable] = &[
         "server.drain_seconds",
         Number,
         "0",
-        "How long a stop goes on serving and says so at `/health/ready`, for balancers that look there",
+        "How long a stop serves on, not ready: for balancers",
     ),
     row("SQLITE_DB", "storage.sqlite_db", Text, "./em-metrics.db", "The SQLite file; made when missing"),
     row(
