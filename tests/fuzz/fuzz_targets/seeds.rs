@@ -1,7 +1,7 @@
 #![no_main]
 //! Where the other targets begin: the samples of each vendor, and what was captured in the wild where
 //! `EM_METRICS_PAYLOADS` names its folder. Writes to the folder that `EM_FUZZ_CORPUS` names, one folder for each
-//! target. A target itself, because what is built with instrumentation runs only below libFuzzer; it ends before it
+//! target and vendor. A target itself, because what is built with instrumentation runs only below libFuzzer; it ends before it
 //! begins.
 
 use std::collections::BTreeSet;
@@ -60,7 +60,7 @@ impl Seeds {
         if delivery.vendor.name == "cdevents" {
             self.write("cloudevents", &[b"content-type=application/json\n", delivery.body].concat())?;
         }
-        self.write("webhooks", &delivery.to_bytes())
+        self.write(&format!("webhooks-{}", delivery.vendor.name), &delivery.to_bytes())
     }
 
     fn write(&mut self, target: &str, bytes: &[u8]) -> std::io::Result<()> {

@@ -1,11 +1,21 @@
 #![no_main]
-//! Every vendor's reader: the first byte chooses the vendor.
+//! A vendor's reader: that of `EM_FUZZ_VENDOR`, so that each has its time and its own corpus; without it the first byte
+//! chooses.
 
+use std::sync::LazyLock;
+
+use em_metrics_fuzz::webhooks::{Vendor, vendor};
 use em_metrics_fuzz::{Delivery, json, read};
 use libfuzzer_sys::{fuzz_mutator, fuzz_target, fuzzer_mutate};
 
+static ONLY: LazyLock<Option<&'static Vendor>> = LazyLock::new(|| {
+    let name = std::env::var("EM_FUZZ_VENDOR").ok()?;
+    Some(vendor(&name).expect("EM_FUZZ_VENDOR names a vendor"))
+});
+
 fuzz_target!(|input: &[u8]| {
     let Some(delivery) = Delivery::of(input) else { return };
+    let delivery = Delivery { vendor: ONLY.unwrap_or(delivery.vendor), ..delivery };
     if let Ok(body) = serde_json::from_slice(delivery.body) {
         read(&delivery, &body);
     }
