@@ -29,16 +29,18 @@ const PATIENCE: Patience =
 
 /// Shown at the end of `--help`.
 pub(super) const MORE: &str = "\
-The token of the API comes from EM_METRICS_GITHUB_TOKEN or EM_METRICS_GITLAB_TOKEN, from the file that the same name with
-_FILE at its end names, or from webhooks.apis of the configuration. It needs to read, and nothing else: `em-metrics
-webhook guide github` says which rights that are.
+The token of the API comes from EM_METRICS_GITHUB_TOKEN or EM_METRICS_GITLAB_TOKEN, from the file \
+that the same name with _FILE at its end names, or from webhooks.apis of the configuration. It needs \
+to read, and nothing else: `em-metrics webhook guide github` says which rights that are.
 
-What is read becomes deliveries to /webhooks/<FORGE> of the service, so that a fact has the same id as the one that a
-webhook told, and counts once. GET /inbox of the service says what became of each.
+What is read becomes deliveries to /webhooks/<FORGE> of the service, so that a fact has the same id \
+as the one that a webhook told, and counts once. GET /inbox of the service says what became of each.
 
 Examples:
   em-metrics backfill github --project acme/shop --since 90d
-  em-metrics backfill gitlab --project acme/web/shop --since 2026-01-01 --only deployments --state shop.state
+      three months of a repository
+  em-metrics backfill gitlab --project acme/web/shop --since 2026-01-01 --state shop.state
+      the same again later reads only what has changed
 ";
 
 #[derive(Debug, Args)]
