@@ -97,11 +97,42 @@ impl Store {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .test_before_acquire(true)
             .connect_with(options.clone())
-            .await
-            .map_err(|error| Error::Open(format!("cannot connect to {shown}: {error}")))?;
+            .await;
+        let read = match read {
+            Ok(read) => read,
+            Err(error) => return Err(unreachable(error, &options, &shown).await),
+        };
         migrate(&POSTGRES, &read, &shown).await?;
         let write = PgWriter::new(options, write_limit);
         Ok(Self { pool: Pool::Postgres { read, write }, inner: Arc::default() })
+    }
+}
+
+/// Why there is no connection. A pool that has waited in vain does not say for what: asked once more without one.
+async fn unreachable(error: sqlx::Error, options: &PgConnectOptions, shown: &str) -> Error {
+    let error = match error {
+        sqlx::Error::PoolTimedOut => {
+            let once_more = tokio::time::timeout(ACQUIRE_TIMEOUT, PgConnection::connect_with(options)).await;
+            once_more.ok().and_then(Result::err).unwrap_or(error)
+        }
+        error => error,
+    };
+    Error::Open(format!("cannot connect to {shown}: {error}{}", advice(&error)))
+}
+
+/// What to do about it, where that is known.
+fn advice(error: &sqlx::Error) -> &'static str {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    match code.as_deref() {
+        Some("28P01" | "28000") => "; check the user and the password of DATABASE_URL",
+        Some("3D000") => "; make that database, or name another one in DATABASE_URL",
+        Some("42501") => {
+            "; the user of DATABASE_URL must be allowed to make tables: GRANT CREATE, USAGE ON SCHEMA public TO it"
+        }
+        Some("25006") => "; it only reads: name the primary server in DATABASE_URL, not a replica",
+        Some("53300") => "; allow it more connections, or em-metrics fewer (storage.read_connections)",
+        Some(_) => "",
+        None => "; is it running and to be reached from here, and is DATABASE_URL right?",
     }
 }
 
@@ -158,7 +189,17 @@ where
             MigrateError::VersionMismatch(version) => {
                 format!("{shown} was made by another build of em-metrics (schema {version} differs)")
             }
-            other => format!("cannot bring the schema of {shown} up to date: {other}"),
+            other => {
+                let advice = match &other {
+                    MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
+                        if error.as_database_error().is_some() =>
+                    {
+                        advice(error)
+                    }
+                    _ => "",
+                };
+                format!("cannot bring the schema of {shown} up to date: {other}{advice}")
+            }
         })
     })
 }
