@@ -1,20 +1,27 @@
 //! The load generator behind `scripts/bench`: starts servers, drives them over 127.0.0.1, prints tables.
 //! Durable requests per second, latency, CPU and memory, against a baseline measured in the same run; signed
-//! deliveries and how soon they are facts; and what a start and what answers with a million stored facts take. It judges nothing but correctness: every answer must be
-//! 2xx, and afterwards the store must hold exactly what was answered.
+//! deliveries and how soon they are facts; and what a start and what answers with a million stored facts take. And for
+//! those who have outgrown one machine: replicas behind a balancer, and a growing number of series. It judges nothing but
+//! correctness: every answer must be 2xx, and afterwards the store must hold exactly what was answered.
 
 mod answers;
+mod balancer;
 mod client;
+mod contender;
 mod deliveries;
+mod filling;
 mod machine;
+mod replicas;
 mod report;
+mod series;
 mod server;
+mod sink;
 mod startup;
 mod store;
 mod throughput;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -22,7 +29,7 @@ use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
 use server::Variant;
-use store::Engine;
+use store::{Databases, Engine};
 
 /// Described for people in `scripts/bench`.
 #[derive(Debug, Parser)]
@@ -46,6 +53,15 @@ struct Options {
     /// Deployments in the stores that /dora is asked of; 0 leaves that part out.
     #[arg(long, value_delimiter = ',', default_value = "1000000")]
     deployments: Vec<u64>,
+    /// Replicas and many series on PostgreSQL, in place of all the rest.
+    #[arg(long)]
+    postgres: bool,
+    /// How many replicas, one number after the other.
+    #[arg(long, value_delimiter = ',', default_value = "1,2,4")]
+    replicas: Vec<usize>,
+    /// How many projects there are series of; 0 leaves that part out.
+    #[arg(long, value_delimiter = ',', default_value = "10,1000,50000")]
+    series: Vec<u64>,
     /// Half a second a cell, one run, a tenth of the facts.
     #[arg(long)]
     quick: bool,
@@ -60,7 +76,10 @@ struct Options {
     folder: PathBuf,
     /// A server on which databases may be made and dropped.
     #[arg(long, env = "EM_TEST_POSTGRES", hide_env_values = true)]
-    postgres: Option<String>,
+    server: Option<String>,
+    /// The balancer's program.
+    #[arg(long, env = "EM_TEST_HAPROXY")]
+    haproxy: Option<PathBuf>,
     /// What `cargo bench` says to its programs; without it (`cargo test --all-targets`) nothing is measured.
     #[arg(long, hide = true)]
     bench: bool,
@@ -102,12 +121,15 @@ async fn main() -> anyhow::Result<()> {
 async fn run(mut options: Options) -> anyhow::Result<()> {
     if options.quick {
         (options.seconds, options.runs, options.facts) = (0.5, 1, options.facts / 10);
-        options.deployments.iter_mut().for_each(|deployments| *deployments /= 10);
+        options.deployments.iter_mut().chain(&mut options.series).for_each(|number| *number /= 10);
     }
     anyhow::ensure!((0.1..=60.0).contains(&options.seconds), "--seconds: expected 0.1 to 60");
     anyhow::ensure!((1..=20).contains(&options.runs), "--runs: expected 1 to 20");
     anyhow::ensure!((1..=10_000).contains(&options.projects), "--projects: expected 1 to 10000");
     anyhow::ensure!(options.connections.iter().all(|n| (1..=1024).contains(n)), "--connections: expected 1 to 1024");
+    anyhow::ensure!(options.replicas.iter().all(|n| (1..=16).contains(n)), "--replicas: expected 1 to 16");
+    anyhow::ensure!(options.series.iter().all(|n| *n <= 200_000), "--series: expected 0 to 200000");
+    options.series.retain(|projects| *projects > 0);
     // servers are started in a folder of their own
     for binary in [Some(&mut options.binary), options.against.as_mut()].into_iter().flatten() {
         *binary = binary.canonicalize().with_context(|| format!("no program at {}", binary.display()))?;
@@ -120,26 +142,51 @@ async fn run(mut options: Options) -> anyhow::Result<()> {
 
     println!("## em-metrics under load\n");
     println!("{}", machine::describe(folder.path())?);
+    if options.postgres { many(&options, folder.path()).await } else { one(&options, folder.path()).await }
+}
+
+/// One process.
+async fn one(options: &Options, folder: &Path) -> anyhow::Result<()> {
     for engine in &options.engines {
-        let databases = match store::Databases::of(*engine, folder.path(), options.postgres.as_deref()).await? {
-            Ok(databases) => databases,
-            Err(why_not) => {
-                println!("### {}\n\nNot measured: {why_not}.\n", engine.name());
-                continue;
-            }
-        };
-        let cells = throughput::measure_all(&options, &databases, folder.path()).await?;
-        println!("{}", report::throughput(&databases, &options, &cells));
-        let cells = deliveries::measure(&options, &databases, folder.path()).await?;
-        println!("{}", report::deliveries(&options, &cells));
+        let Some(databases) = databases(*engine, options, folder).await? else { continue };
+        let cells = throughput::measure_all(options, &databases, folder).await?;
+        println!("{}", report::throughput(&databases, options, &cells));
+        let cells = deliveries::measure(options, &databases, folder).await?;
+        println!("{}", report::deliveries(options, &cells));
     }
     if options.facts > 0 {
-        let measured = startup::measure(&options, folder.path()).await?;
+        let measured = startup::measure(options, folder).await?;
         println!("{}", report::startup(&measured));
     }
     for deployments in options.deployments.iter().copied().filter(|deployments| *deployments > 0) {
-        let measured = answers::measure(deployments, &options, folder.path()).await?;
+        let measured = answers::measure(deployments, options, folder).await?;
         println!("{}", report::answers(&measured));
     }
     Ok(())
+}
+
+/// Many processes, and many projects.
+async fn many(options: &Options, folder: &Path) -> anyhow::Result<()> {
+    let Some(databases) = databases(Engine::Postgres, options, folder).await? else { return Ok(()) };
+    match &options.haproxy {
+        Some(haproxy) => {
+            let cells = replicas::measure(options, &databases, haproxy, folder).await?;
+            println!("{}", report::replicas(&databases, options, &cells));
+        }
+        None => println!(
+            "### Replicas on one PostgreSQL\n\n\
+             Not measured: EM_TEST_HAPROXY is not set, and scripts/bench found no haproxy (Debian: its package).\n"
+        ),
+    }
+    if !options.series.is_empty() {
+        let measured = series::measure(options, &databases, folder).await?;
+        println!("{}", report::series(&databases, &measured));
+    }
+    Ok(())
+}
+
+/// Says why, where there are none.
+async fn databases(engine: Engine, options: &Options, folder: &Path) -> anyhow::Result<Option<Databases>> {
+    let found = Databases::of(engine, folder, options.server.as_deref()).await?;
+    Ok(found.inspect_err(|why_not| println!("### {}\n\nNot measured: {why_not}.\n", engine.name())).ok())
 }

@@ -7,6 +7,8 @@ use crate::Options;
 use crate::answers;
 use crate::deliveries;
 use crate::machine::file_system;
+use crate::replicas;
+use crate::series;
 use crate::startup;
 use crate::store::Databases;
 use crate::throughput::{Cell, Request};
@@ -14,11 +16,7 @@ use crate::throughput::{Cell, Request};
 /// One line for each request and number of connections: ours, the baseline, and the ratio of the two.
 pub fn throughput(databases: &Databases, options: &Options, cells: &[Cell]) -> String {
     let baseline = if options.against.is_some() { "the other build" } else { "group commit off" };
-    let mut text = format!("### {}\n\n", databases.engine().name());
-    if let Databases::Postgres { version, data, .. } = databases {
-        let kind = file_system(Path::new(data));
-        let _ = writeln!(text, "Version {version}, fsync on, {kind}; its own CPU and memory are not counted.");
-    }
+    let mut text = format!("### {}\n\n{}", databases.engine().name(), about(databases));
     let _ = writeln!(
         text,
         "Medians of {} runs of {} s. In brackets: {baseline}.\n\n\
@@ -51,6 +49,90 @@ pub fn throughput(databases: &Databases, options: &Options, cells: &[Cell]) -> S
                 both(|cell| cell.resident_mb, 1),
             );
         }
+    }
+    text
+}
+
+fn about(databases: &Databases) -> String {
+    let Databases::Postgres { version, data, .. } = databases else { return String::new() };
+    let kind = file_system(Path::new(data));
+    format!("Version {version}, fsync on, {kind}; its own CPU and memory are not counted.\n")
+}
+
+pub fn replicas(databases: &Databases, options: &Options, cells: &[Cell]) -> String {
+    let arrangements = replicas::arrangements(options);
+    let mut text = format!(
+        "### Replicas on one PostgreSQL\n\n{}Medians of {} runs of {} s, through HAProxy in turn. The client, the \
+         balancer, the replicas and the database share the cores of this machine, so more replicas have no more to \
+         compute with. CPU and memory are those of all replicas together. The ratio is to one without a balancer.\n\n\
+         | request | connections | replicas | per second | ratio | p50 ms | p99 ms | CPU us/request | resident MB |\n\
+         | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        about(databases),
+        options.runs,
+        options.seconds,
+    );
+    for request in Request::ALL {
+        for &connections in &options.connections {
+            let of = |variant: usize, value: fn(&Cell) -> f64| {
+                let mine = cells
+                    .iter()
+                    .filter(|cell| (cell.request, cell.connections, cell.variant) == (request, connections, variant));
+                median(mine.map(value).collect())
+            };
+            for (variant, arrangement) in arrangements.iter().enumerate() {
+                let _ = writeln!(
+                    text,
+                    "| {} | {connections} | {} | {:.0} | {:.2} | {:.2} | {:.2} | {:.0} | {:.1} |",
+                    request.name(),
+                    arrangement.name(),
+                    of(variant, |cell| cell.per_second),
+                    of(variant, |cell| cell.per_second) / of(0, |cell| cell.per_second),
+                    of(variant, |cell| cell.p50_ms),
+                    of(variant, |cell| cell.p99_ms),
+                    of(variant, |cell| cell.cpu_micros),
+                    of(variant, |cell| cell.resident_mb),
+                );
+            }
+        }
+    }
+    text
+}
+
+pub fn series(databases: &Databases, all: &[series::Measured]) -> String {
+    let mut text = format!(
+        "### Many series\n\n{}{} deployments stored, spread over more and more projects.\n\n\
+         An export cycle of a server that does nothing else, from its first statement to the collector's last answer: \
+         median and slowest of {}, how much of it is sending; requests and MB (gzip) of one cycle; the most that was \
+         ever resident.\n\n\
+         | projects | series | cycle s | slowest s | sending s | requests | MB sent | peak MB |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+        about(databases),
+        all.first().map_or(0, |measured| measured.facts),
+        all.first().map_or(0, |measured| measured.cycles.seconds.len()),
+    );
+    for series::Measured { projects, series, cycles, .. } in all {
+        let _ = writeln!(
+            text,
+            "| {projects} | {series} | {:.3} | {:.3} | {:.3} | {} | {:.2} | {:.0} |",
+            median(cycles.seconds.clone()),
+            cycles.seconds.last().copied().unwrap_or(f64::NAN),
+            median(cycles.sending_seconds.clone()),
+            cycles.requests,
+            cycles.megabytes,
+            cycles.peak_megabytes,
+        );
+    }
+    let _ = writeln!(
+        text,
+        "\nRequests at {} connections of a server without a collector and without an index in memory. First each project is asked about once, which \
+         makes the server learn its series; then they are asked about by chance.\n\n\
+         | projects | all once, s | `POST /deployments` per second | p99 ms | `/deployed` per second | p99 ms |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: |",
+        series::CONNECTIONS,
+    );
+    for series::Measured { projects, first_seconds, requests, .. } in all {
+        let requests = requests.iter().map(|(per_second, p99)| format!(" {per_second:.0} | {p99:.2} |"));
+        let _ = writeln!(text, "| {projects} | {first_seconds:.2} |{}", requests.collect::<String>());
     }
     text
 }

@@ -27,6 +27,8 @@ pub struct Variant {
 #[derive(Debug)]
 pub struct Server {
     process: Process,
+    /// Of its own: there may be several of them.
+    _log: tempfile::NamedTempFile,
     /// Kept open: nobody likes to write to a closed pipe.
     _stdout: BufReader<ChildStdout>,
     pub address: SocketAddr,
@@ -38,21 +40,19 @@ impl Server {
     /// Starts it on a free port of 127.0.0.1. `storage` is the section of the configuration.
     pub async fn start(
         variant: &Variant,
-        mut storage: serde_json::Value,
+        storage: serde_json::Value,
         projects: u64,
         folder: &Path,
     ) -> anyhow::Result<Self> {
-        storage["group_commit"] = variant.group_commit.into();
-        let config = json!({
-            "server": { "host": "127.0.0.1", "port": 0 },
-            "storage": storage,
-            "auth": { "tokens": [{ "name": "load", "token": TOKEN }] },
-            "teams": teams(projects),
-            "webhooks": { "sources": [{ "vendor": "github", "secrets": [TOKEN] }] },
-        });
+        Self::start_as(variant, config(storage, projects), folder).await
+    }
+
+    /// The same with a whole configuration, which begins as [`config`].
+    pub async fn start_as(variant: &Variant, mut config: serde_json::Value, folder: &Path) -> anyhow::Result<Self> {
+        config["storage"]["group_commit"] = variant.group_commit.into();
         let file = tempfile::NamedTempFile::new_in(folder)?;
         serde_json::to_writer(&file, &config)?;
-        let log = std::fs::File::create(folder.join("server.log"))?;
+        let log = tempfile::NamedTempFile::new_in(folder)?;
 
         let spawned = Instant::now();
         let mut process = Process(
@@ -62,7 +62,7 @@ impl Server {
                 .current_dir(folder)
                 .stdin(Stdio::null())
                 .stdout(Stdio::piped())
-                .stderr(log)
+                .stderr(log.reopen()?)
                 .spawn()
                 .with_context(|| format!("cannot start {}", variant.binary.display()))?,
         );
@@ -70,14 +70,14 @@ impl Server {
         let reading = tokio::task::spawn_blocking(|| address(stdout));
         let read = tokio::time::timeout(PATIENCE, reading).await.context("the server says nothing")??;
         let (address, stdout) = read.with_context(|| {
-            let log = std::fs::read_to_string(folder.join("server.log")).unwrap_or_default();
+            let log = std::fs::read_to_string(log.path()).unwrap_or_default();
             format!("{} does not start:\n{log}", variant.binary.display())
         })?;
         let mut connection = Connection::open(address).await?;
         let ready = b"GET /health/ready HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
         let answer = tokio::time::timeout(PATIENCE, connection.ask(ready)).await.context("not ready")??;
         anyhow::ensure!(answer.0 == 200, "not ready: {}", answer.0);
-        Ok(Self { process, _stdout: stdout, address, startup: spawned.elapsed() })
+        Ok(Self { process, _log: log, _stdout: stdout, address, startup: spawned.elapsed() })
     }
 
     /// CPU time used so far, in seconds.
@@ -92,8 +92,17 @@ impl Server {
 
     /// Resident memory, in megabytes (10^6 bytes).
     pub fn resident_megabytes(&self) -> anyhow::Result<f64> {
+        self.megabytes("VmRSS:")
+    }
+
+    /// The most that it has ever been.
+    pub fn peak_megabytes(&self) -> anyhow::Result<f64> {
+        self.megabytes("VmHWM:")
+    }
+
+    fn megabytes(&self, field: &'static str) -> anyhow::Result<f64> {
         let status = std::fs::read_to_string(self.proc("status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).context(field)?;
         let kibibytes: f64 = line.split_whitespace().next().unwrap_or_default().parse()?;
         Ok(kibibytes * 1024.0 / 1e6)
     }
@@ -121,7 +130,7 @@ impl Server {
 
 /// Ended with the value, whatever happens.
 #[derive(Debug)]
-struct Process(Child);
+pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -129,6 +138,18 @@ impl Drop for Process {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// What every server under load is told. `storage` is the section of the configuration.
+pub fn config(storage: serde_json::Value, projects: u64) -> serde_json::Value {
+    let mut config = json!({
+        "server": { "host": "127.0.0.1", "port": 0 },
+        "auth": { "tokens": [{ "name": "load", "token": TOKEN }] },
+        "teams": teams(projects),
+        "webhooks": { "sources": [{ "vendor": "github", "secrets": [TOKEN] }] },
+    });
+    config["storage"] = storage;
+    config
 }
 
 /// From the line that tells people where it listens.

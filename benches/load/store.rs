@@ -107,6 +107,28 @@ impl Database {
         }
     }
 
+    /// The same for our own storage.
+    pub fn storage(&self) -> em_metrics::config::Storage {
+        match self {
+            Self::Sqlite { file } => em_metrics::config::Storage { sqlite_db: file.clone(), ..Default::default() },
+            Self::Postgres { url, .. } => {
+                em_metrics::config::Storage { database_url: Some(url.as_str().into()), ..Default::default() }
+            }
+        }
+    }
+
+    /// Makes one that has just been filled like one that has been used for long: what the server would do to it at a
+    /// time of its own, perhaps while something is measured, is done now.
+    pub async fn calm(&self) -> anyhow::Result<()> {
+        if let Self::Postgres { url, .. } = self {
+            let mut connection = PgConnection::connect(url.as_str()).await?;
+            for statement in ["VACUUM (ANALYZE)", "CHECKPOINT"] {
+                sqlx::query(statement).execute(&mut connection).await?;
+            }
+        }
+        Ok(())
+    }
+
     pub async fn contents(&self) -> anyhow::Result<Contents> {
         let counts: (i64, i64, i64, i64, i64) = match self {
             Self::Sqlite { file } => {

@@ -1,16 +1,20 @@
 //! Durable requests under load. The two variants take turns at every cell, so that whatever else the
 //! machine does meets both.
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::Options;
 use crate::client::{Load, Work, drive};
-use crate::server::{Server, Variant};
-use crate::store::{Contents, Database, Databases};
-use crate::work::{Deployed, Deployments, Start};
+use crate::contender::Contender;
+use crate::server::Server;
+use crate::store::Databases;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Request {
+    /// The first [`Request::Start`] of each project; in no table by itself.
+    First,
     Start,
     Deployed,
 }
@@ -20,7 +24,7 @@ impl Request {
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::Start => "`POST /deployments`",
+            Self::First | Self::Start => "`POST /deployments`",
             Self::Deployed => "`POST /deployments/{id}/deployed`",
         }
     }
@@ -40,51 +44,30 @@ pub struct Cell {
     pub resident_mb: f64,
 }
 
-/// A variant with its server and its database.
-struct Contender {
-    server: Server,
-    database: Database,
-    /// `None` only while it is under load.
-    work: Option<Deployments>,
-}
-
-impl Contender {
-    async fn start(options: &Options, variant: &Variant, database: Database, folder: &Path) -> anyhow::Result<Self> {
-        let server = Server::start(variant, database.section(), options.projects, folder).await?;
-        Ok(Self { server, database, work: Some(Deployments::new(options.projects, 0)) })
+impl Cell {
+    pub fn new(
+        request: Request,
+        connections: usize,
+        variant: usize,
+        load: &Load,
+        cpu_micros: f64,
+        resident_mb: f64,
+    ) -> Self {
+        let (per_second, p50_ms, p99_ms) = (load.per_second(), load.quantile(0.5), load.quantile(0.99));
+        Self { request, connections, variant, per_second, p50_ms, p99_ms, cpu_micros, resident_mb }
     }
 
-    async fn load(&mut self, options: &Options, request: Request, connections: usize) -> anyhow::Result<(Load, f64)> {
-        let work = self.work.take().unwrap_or_else(|| Deployments::new(options.projects, 0));
-        let (load, cpu_micros, work) = match request {
-            Request::Start => {
-                let (load, cpu, work) = measure(&self.server, options, connections, Start(work)).await?;
-                (load, cpu, work.0)
-            }
-            Request::Deployed => {
-                let (load, cpu, work) = measure(&self.server, options, connections, Deployed(work)).await?;
-                (load, cpu, work.0)
-            }
-        };
-        self.work = Some(work);
-        Ok((load, cpu_micros))
-    }
-
-    /// Everything that was answered with 2xx is there, once, and nothing else.
-    async fn settle(self) -> anyhow::Result<()> {
-        let Self { server, database, work } = self;
-        server.stop().await?;
-        let (started, deployed) = work.map_or((0, 0), |work| (work.started, work.deployed));
-        let expected = Contents {
-            deployments: started,
-            deployed,
-            journal: started + deployed,
-            total_started: started,
-            total_deployed: deployed,
-        };
-        let found = database.contents().await?;
-        anyhow::ensure!(found == expected, "the store does not hold what was answered: {found:?}, not {expected:?}");
-        database.remove().await
+    /// For those who wait; `who` is the variant.
+    pub fn describe(&self, who: &str) -> String {
+        format!(
+            "{} at {}, {who}: {:.0}/s, p99 {:.1} ms, {:.0} us CPU, {:.1} MB",
+            self.request.name(),
+            self.connections,
+            self.per_second,
+            self.p99_ms,
+            self.cpu_micros,
+            self.resident_mb
+        )
     }
 }
 
@@ -95,9 +78,20 @@ pub async fn measure<W: Work + 'static>(
     connections: usize,
     work: W,
 ) -> anyhow::Result<(Load, f64, W)> {
+    measure_at(server.address, || server.cpu_seconds(), options.cell(), connections, work).await
+}
+
+/// The same for servers that are behind another address, with the CPU time of those who do the work.
+pub async fn measure_at<W: Work + 'static>(
+    address: SocketAddr,
+    cpu_seconds: impl Fn() -> anyhow::Result<f64>,
+    cell: (Duration, Duration),
+    connections: usize,
+    work: W,
+) -> anyhow::Result<(Load, f64, W)> {
     let mut cpu = Vec::new();
-    let mark = || cpu.push(server.cpu_seconds());
-    let (load, work) = drive(server.address, connections, options.cell(), work, mark).await?;
+    let mark = || cpu.push(cpu_seconds());
+    let (load, work) = drive(address, connections, cell, work, mark).await?;
     let cpu = cpu.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
     let used = cpu.last().unwrap_or(&0.0) - cpu.first().unwrap_or(&0.0);
     let micros = used * 1e6 / (load.per_second() * load.elapsed.as_secs_f64());
@@ -111,7 +105,8 @@ pub async fn measure_all(options: &Options, databases: &Databases, folder: &Path
         let mut contenders = Vec::new();
         for (number, variant) in variants.iter().enumerate() {
             let database = databases.make(&format!("load_{run}_{number}")).await?;
-            contenders.push(Contender::start(options, variant, database, folder).await?);
+            let server = Server::start(variant, database.section(), options.projects, folder).await?;
+            contenders.push(Contender::alone(server, database, options.projects, 0));
         }
         for &connections in &options.connections {
             for request in Request::ALL {
@@ -119,28 +114,11 @@ pub async fn measure_all(options: &Options, databases: &Databases, folder: &Path
                     // who goes first changes with every run
                     let variant = (turn + run) % contenders.len();
                     let contender = &mut contenders[variant];
-                    let (load, cpu_micros) = contender.load(options, request, connections).await?;
-                    let cell = Cell {
-                        request,
-                        connections,
-                        variant,
-                        per_second: load.per_second(),
-                        p50_ms: load.quantile(0.5),
-                        p99_ms: load.quantile(0.99),
-                        cpu_micros,
-                        resident_mb: contender.server.resident_megabytes()?,
-                    };
-                    eprintln!(
-                        "{} run {}: {} at {connections}, {}: {:.0}/s, p99 {:.1} ms, {:.0} us CPU, {:.1} MB",
-                        databases.engine().name(),
-                        run + 1,
-                        request.name(),
-                        variants[variant].name,
-                        cell.per_second,
-                        cell.p99_ms,
-                        cell.cpu_micros,
-                        cell.resident_mb
-                    );
+                    let (load, cpu_micros) = contender.load(options.cell(), request, connections).await?;
+                    let resident_mb = contender.resident_megabytes()?;
+                    let cell = Cell::new(request, connections, variant, &load, cpu_micros, resident_mb);
+                    let who = &variants[variant].name;
+                    eprintln!("{} run {}: {}", databases.engine().name(), run + 1, cell.describe(who));
                     cells.push(cell);
                 }
             }

@@ -48,28 +48,42 @@ impl Work for Start {
     fn next(&mut self, request: &mut Vec<u8>) -> Option<u64> {
         let number = self.0.next;
         self.0.next += 1;
-        let mut body = String::with_capacity(300);
-        let _ = write!(
-            body,
-            r#"{{"id":"{id}","project_id":"project-{project}","first_commit_at":"{first_commit_at}","#,
-            id = id(number),
-            project = self.0.project(number),
-            first_commit_at = first_commit_at(number),
-        );
-        let _ = write!(
-            body,
-            r#""username":"dev-{}","commit_sha":"{}","version":"1.{}.0"}}"#,
-            number % 200,
-            commit(number),
-            number % 1000,
-        );
-        write_post(request, format_args!("/deployments"), &body);
+        write_start(request, number, self.0.project(number));
         Some(number)
     }
 
     fn done(&mut self, number: u64) {
         self.0.started += 1;
         self.0.running.push_back(number);
+    }
+
+    fn expected(&self) -> u16 {
+        201
+    }
+}
+
+/// The first `POST /deployments` of each project, one after the other; they stay as they are.
+#[derive(Debug)]
+pub struct First {
+    pub deployments: Deployments,
+    /// Projects that have been asked about.
+    pub projects: u64,
+}
+
+impl Work for First {
+    fn next(&mut self, request: &mut Vec<u8>) -> Option<u64> {
+        if self.projects == self.deployments.projects {
+            return None;
+        }
+        let number = self.deployments.next;
+        write_start(request, number, self.projects);
+        self.deployments.next += 1;
+        self.projects += 1;
+        Some(number)
+    }
+
+    fn done(&mut self, _: u64) {
+        self.deployments.started += 1;
     }
 
     fn expected(&self) -> u16 {
@@ -106,6 +120,24 @@ fn id(number: u64) -> u64 {
 fn first_commit_at(number: u64) -> String {
     let (day, minute) = (number % 28 + 1, number % 60);
     format!("2026-01-{day:02}T12:{minute:02}:00Z")
+}
+
+fn write_start(request: &mut Vec<u8>, number: u64, project: u64) {
+    let mut body = String::with_capacity(300);
+    let _ = write!(
+        body,
+        r#"{{"id":"{id}","project_id":"project-{project}","first_commit_at":"{first_commit_at}","#,
+        id = id(number),
+        first_commit_at = first_commit_at(number),
+    );
+    let _ = write!(
+        body,
+        r#""username":"dev-{}","commit_sha":"{}","version":"1.{}.0"}}"#,
+        number % 200,
+        commit(number),
+        number % 1000,
+    );
+    write_post(request, format_args!("/deployments"), &body);
 }
 
 fn write_post(request: &mut Vec<u8>, path: std::fmt::Arguments<'_>, body: &str) {
