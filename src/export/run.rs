@@ -6,6 +6,7 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -124,14 +125,18 @@ impl Push {
                 }
             }
         };
-        // also while a collector takes its time: the database takes a silent one for dead
-        let alive = async {
+        // also while a collector takes its time, and while many totals are worked on, so in a task of its own: the
+        // database takes a silent one for dead
+        let mut alive = JoinSet::new();
+        alive.spawn(async move {
             loop {
                 tokio::time::sleep(interval / 4).await;
                 store.leads().await;
             }
-        };
-        stop.run_until_cancelled(async { tokio::join!(round, alive) }).await;
+        });
+        stop.run_until_cancelled(round).await;
+        // and no longer than this one
+        drop(alive);
         if tokio::time::timeout(LAST_CYCLE, self.cycle()).await.is_err() {
             warn!(otlp.url = %self.url, "the last export did not finish; the next start carries on from the store");
         }

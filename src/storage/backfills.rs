@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use sqlx::FromRow;
 
+use super::changes::FIRST_COMMIT_OPEN;
 use super::deployments::{COLUMNS, TABLE};
 use super::engine::names;
 use super::{Error, Store};
@@ -26,11 +27,10 @@ pub struct Asked {
 
 static TO_ASK: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT {} FROM {TABLE} WHERE seen IS NOT NULL \
-         AND (first_commit_at IS NULL OR first_commit_from IN ('head_commit', 'pull_request')) \
-         AND deployed_at >= $4 AND created_at <= $1 AND deleted_at IS NULL \
+        "SELECT {} FROM {TABLE} WHERE {FIRST_COMMIT_OPEN} \
+         AND deployed_at IS NOT NULL AND created_at BETWEEN $4 AND $1 AND deleted_at IS NULL \
          AND NOT EXISTS (SELECT 1 FROM first_commits_asked AS asked WHERE asked.project_id = {TABLE}.project_id \
-         AND asked.deployment_id = {TABLE}.id AND asked.due_at > $2) ORDER BY deployed_at DESC LIMIT $3",
+         AND asked.deployment_id = {TABLE}.id AND asked.due_at > $2) ORDER BY created_at DESC LIMIT $3",
         names(COLUMNS)
     )
 });

@@ -16,10 +16,14 @@ pub struct PushedTo {
     pub first_commit_at: Option<Timestamp>,
 }
 
+/// A deployment that tools have told of, whose first commit may still be found, or found in a better way. As in the
+/// index `deployments_first_commit_open`, which is by `created_at`.
+pub(super) const FIRST_COMMIT_OPEN: &str =
+    "seen IS NOT NULL AND (first_commit_at IS NULL OR first_commit_from IN ('head_commit', 'pull_request'))";
+
 static OPEN: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "SELECT {} FROM {TABLE} WHERE seen IS NOT NULL \
-         AND (first_commit_at IS NULL OR first_commit_from IN ('head_commit', 'pull_request')) \
+        "SELECT {} FROM {TABLE} WHERE {FIRST_COMMIT_OPEN} \
          AND deployed_at IS NOT NULL AND created_at >= $1 AND (created_at, project_id, id) < ($2, $3, $4) \
          AND deleted_at IS NULL ORDER BY created_at DESC, project_id DESC, id DESC LIMIT $5",
         names(COLUMNS)
