@@ -22,7 +22,7 @@ pub fn counter(id: i64, count: i64) -> SeriesTotal {
     SeriesTotal {
         id,
         metric: Metric::DeploymentFrequency,
-        labels: labels(&format!("shop-{id}")),
+        labels: labels(&format!("shop-{id}")).into(),
         started_at: at(1_000),
         count,
         sum_micros: 0,

@@ -1,6 +1,8 @@
 //! The totals in the wire form of OTLP. Pure; the SDK cannot do this: it accepts no ready-made aggregates.
 //! Cumulative, start times constant for ever, one time per export, no attribute that changes with a release.
 
+use std::vec;
+
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, InstrumentationScope, KeyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
@@ -37,29 +39,83 @@ pub fn stamp(now: Timestamp, last: u64, series: &[SeriesTotal]) -> u64 {
     nanos(now).max(start).max(last + 1)
 }
 
-/// As few requests as fit into `max_bytes` each (a single point larger than that gets one of its own).
+/// All series in as few requests as fit into `max_bytes` each (a single point larger than that gets one of its own).
 pub fn encode(
-    series: &[SeriesTotal],
-    identity: &Identity,
+    mut series: Vec<SeriesTotal>,
+    identity: Identity,
     time_unix_nano: u64,
     max_bytes: usize,
-) -> Vec<ExportMetricsServiceRequest> {
-    let mut chunks = Chunks::new(identity, max_bytes);
-    for instrument in &CATALOGUE {
-        let bounds: Vec<f64> = match instrument.kind {
-            Kind::Counter => vec![],
-            Kind::Histogram(bounds) => bounds.seconds().map(|seconds| float(seconds.into())).collect(),
-        };
-        for series in series.iter().filter(|series| series.metric == instrument.metric) {
-            chunks.add(instrument, point(series, instrument.kind, &bounds, time_unix_nano));
+) -> impl Iterator<Item = ExportMetricsServiceRequest> + Send + 'static {
+    // metrics as in the catalogue, each with the oldest series first
+    series.sort_unstable_by_key(|series| (series.metric as usize, series.id));
+    let base = request(&identity, vec![]).encoded_len() + 2 * FRAME;
+    Requests { series: series.into_iter(), waiting: None, bounds: vec![], identity, time_unix_nano, base, max_bytes }
+}
+
+/// Each is made when it is asked for: all of them take many times the room of the totals.
+struct Requests {
+    series: vec::IntoIter<SeriesTotal>,
+    /// What the last request had no room for.
+    waiting: Option<(&'static Instrument, Point)>,
+    /// Of the metric of the last point.
+    bounds: Vec<f64>,
+    identity: Identity,
+    time_unix_nano: u64,
+    /// The size of a request without metrics.
+    base: usize,
+    max_bytes: usize,
+}
+
+impl Iterator for Requests {
+    type Item = ExportMetricsServiceRequest;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut metrics: Vec<Metric> = Vec::new();
+        // never too low
+        let mut size = self.base;
+        while let Some((instrument, point)) = self.waiting.take().or_else(|| self.point()) {
+            let begins = metrics.last().is_none_or(|metric| metric.name != instrument.name);
+            let head = begins.then(|| empty(instrument));
+            size += FRAME + point.encoded_len() + head.as_ref().map_or(0, |head| head.encoded_len() + 2 * FRAME);
+            if !metrics.is_empty() && size > self.max_bytes {
+                self.waiting = Some((instrument, point));
+                break;
+            }
+            metrics.extend(head);
+            match (metrics.last_mut().and_then(|metric| metric.data.as_mut()), point) {
+                (Some(Data::Sum(sum)), Point::Number(point)) => sum.data_points.push(point),
+                (Some(Data::Histogram(histogram)), Point::Histogram(point)) => histogram.data_points.push(point),
+                _ => unreachable!("a point is made from its instrument's kind"),
+            }
         }
+        (!metrics.is_empty()).then(|| request(&self.identity, metrics))
     }
-    chunks.finish()
+}
+
+impl Requests {
+    fn point(&mut self) -> Option<(&'static Instrument, Point)> {
+        let series = self.series.next()?;
+        let instrument = &CATALOGUE[series.metric as usize];
+        self.bounds.clear();
+        if let Kind::Histogram(bounds) = instrument.kind {
+            self.bounds.extend(bounds.seconds().map(|seconds| float(seconds.into())));
+        }
+        Some((instrument, point(&series, instrument.kind, &self.bounds, self.time_unix_nano)))
+    }
 }
 
 enum Point {
     Number(NumberDataPoint),
     Histogram(HistogramDataPoint),
+}
+
+impl Point {
+    fn encoded_len(&self) -> usize {
+        match self {
+            Self::Number(point) => point.encoded_len(),
+            Self::Histogram(point) => point.encoded_len(),
+        }
+    }
 }
 
 fn point(series: &SeriesTotal, kind: Kind, bounds: &[f64], time_unix_nano: u64) -> Point {
@@ -98,60 +154,6 @@ fn attributes(labels: &Labels) -> Vec<KeyValue> {
 fn attribute(key: &str, value: &str) -> KeyValue {
     let value = Some(AnyValue { value: Some(any_value::Value::StringValue(value.to_owned())) });
     KeyValue { key: key.to_owned(), value, ..KeyValue::default() }
-}
-
-/// Requests under construction.
-struct Chunks<'a> {
-    identity: &'a Identity,
-    max_bytes: usize,
-    /// The size of a request without metrics.
-    base: usize,
-    done: Vec<ExportMetricsServiceRequest>,
-    metrics: Vec<Metric>,
-    /// Of `metrics`; never too low.
-    size: usize,
-}
-
-impl<'a> Chunks<'a> {
-    fn new(identity: &'a Identity, max_bytes: usize) -> Self {
-        let base = request(identity, vec![]).encoded_len() + 2 * FRAME;
-        Self { identity, max_bytes, base, done: vec![], metrics: vec![], size: 0 }
-    }
-
-    fn add(&mut self, instrument: &Instrument, point: Point) {
-        let empty = empty(instrument);
-        let head = empty.encoded_len() + 2 * FRAME;
-        let body = FRAME
-            + match &point {
-                Point::Number(point) => point.encoded_len(),
-                Point::Histogram(point) => point.encoded_len(),
-            };
-        if !self.metrics.is_empty() && self.base + self.size + head + body > self.max_bytes {
-            self.cut();
-        }
-        if self.metrics.last().is_none_or(|metric| metric.name != instrument.name) {
-            self.metrics.push(empty);
-            self.size += head;
-        }
-        self.size += body;
-        match (self.metrics.last_mut().and_then(|metric| metric.data.as_mut()), point) {
-            (Some(Data::Sum(sum)), Point::Number(point)) => sum.data_points.push(point),
-            (Some(Data::Histogram(histogram)), Point::Histogram(point)) => histogram.data_points.push(point),
-            _ => unreachable!("a point is made from its instrument's kind"),
-        }
-    }
-
-    fn cut(&mut self) {
-        self.size = 0;
-        self.done.push(request(self.identity, std::mem::take(&mut self.metrics)));
-    }
-
-    fn finish(mut self) -> Vec<ExportMetricsServiceRequest> {
-        if !self.metrics.is_empty() {
-            self.cut();
-        }
-        self.done
-    }
 }
 
 fn empty(instrument: &Instrument) -> Metric {

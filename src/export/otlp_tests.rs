@@ -9,6 +9,10 @@ fn identity() -> Identity {
     Identity { service_name: "em_metrics".into(), instance_id: "one".into(), deployment_environment: "test".into() }
 }
 
+fn encode(series: &[SeriesTotal], max_bytes: usize) -> Vec<ExportMetricsServiceRequest> {
+    super::encode(series.to_vec(), identity(), 5, max_bytes).collect()
+}
+
 fn metrics(requests: &[ExportMetricsServiceRequest]) -> impl Iterator<Item = &Metric> {
     requests.iter().flat_map(|r| &r.resource_metrics).flat_map(|r| &r.scope_metrics).flat_map(|s| &s.metrics)
 }
@@ -30,7 +34,7 @@ fn points(requests: &[ExportMetricsServiceRequest]) -> Vec<(String, String)> {
 
 #[test]
 fn a_counter_is_a_cumulative_monotonic_sum_with_a_constant_start() {
-    let requests = encode(&[counter(1, 7)], &identity(), 5, MAX_REQUEST_BYTES);
+    let requests = encode(&[counter(1, 7)], MAX_REQUEST_BYTES);
     let metric = metrics(&requests).next().unwrap();
     assert_eq!((metric.name.as_str(), metric.unit.as_str()), ("deployment_frequency", "{deployment}"));
     let Some(Data::Sum(sum)) = &metric.data else { panic!("{metric:?}") };
@@ -45,8 +49,7 @@ fn a_counter_is_a_cumulative_monotonic_sum_with_a_constant_start() {
 
 #[test]
 fn a_histogram_is_in_seconds_and_its_buckets_sum_to_its_count() {
-    let requests =
-        encode(&[histogram(1, &[60_000_000, 61_500_000, i64::from(u32::MAX) * 1_000_000])], &identity(), 5, 1);
+    let requests = encode(&[histogram(1, &[60_000_000, 61_500_000, i64::from(u32::MAX) * 1_000_000])], 1);
     let metric = metrics(&requests).next().unwrap();
     let Some(Data::Histogram(histogram)) = &metric.data else { panic!("{metric:?}") };
     let point = &histogram.data_points[0];
@@ -60,7 +63,7 @@ fn a_histogram_is_in_seconds_and_its_buckets_sum_to_its_count() {
 
 #[test]
 fn no_resource_attribute_changes_from_release_to_release() {
-    let requests = encode(&[counter(1, 1)], &identity(), 5, MAX_REQUEST_BYTES);
+    let requests = encode(&[counter(1, 1)], MAX_REQUEST_BYTES);
     let resource = requests[0].resource_metrics[0].resource.as_ref().unwrap();
     let keys: Vec<&str> = resource.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
     assert_eq!(keys, ["deployment.environment.name", "service.instance.id", "service.name"]);
@@ -76,7 +79,7 @@ fn times_only_go_forward_whatever_the_clock_does() {
 
 #[test]
 fn nothing_to_say_is_no_request() {
-    assert!(encode(&[], &identity(), 1, MAX_REQUEST_BYTES).is_empty());
+    assert!(encode(&[], MAX_REQUEST_BYTES).is_empty());
 }
 
 #[test]
@@ -84,7 +87,7 @@ fn a_great_many_series_go_out_in_requests_that_receivers_accept() {
     let values: Vec<i64> = (0..19).map(|i| 59_000_000 << i).collect();
     let series: Vec<_> =
         (1..=20_000).map(|id| if id % 2 == 0 { counter(id, id) } else { histogram(id, &values) }).collect();
-    let requests = encode(&series, &identity(), 1, MAX_REQUEST_BYTES);
+    let requests = encode(&series, MAX_REQUEST_BYTES);
     assert!(requests.len() > 1);
     let sizes: Vec<usize> = requests.iter().map(Message::encoded_len).collect();
     assert!(sizes.iter().all(|size| *size <= MAX_REQUEST_BYTES), "{sizes:?}");
@@ -103,9 +106,9 @@ proptest! {
             None => counter(id, id * 3),
             Some(seconds) => histogram(id, &[i64::from(*seconds) * 1_000_000]),
         }).collect();
-        let whole = encode(&series, &identity(), 1, usize::MAX);
+        let whole = encode(&series, usize::MAX);
         prop_assert!(whole.len() <= 1);
-        let split = encode(&series, &identity(), 1, max_bytes);
+        let split = encode(&series, max_bytes);
         prop_assert_eq!(points(&whole), points(&split));
         for request in &split {
             let request = request.clone();

@@ -193,10 +193,13 @@ impl Push {
         let (now, series, mark) = read.unwrap_or(Err(storage::Error::TooSlow))?;
         let shown = snapshot::show(series, mark);
         self.last_time = otlp::stamp(now, self.last_time, &shown.series);
+        let empty = shown.series.is_empty();
         let (identity, time) = (self.identity.clone(), self.last_time);
-        let requests = blocking(move || otlp::encode(&shown.series, &identity, time, MAX_REQUEST_BYTES)).await;
-        let empty = requests.is_empty();
-        for request in requests {
+        let mut requests = blocking(move || otlp::encode(shown.series, identity, time, MAX_REQUEST_BYTES)).await;
+        while delivery.unavailable.is_none() {
+            let (request, rest) = blocking(move || (requests.next(), requests)).await;
+            let Some(request) = request else { break };
+            requests = rest;
             // All that takes time, and a late sample beside another writer's is worse than none. Not even when it could
             // be our turn again: others may have had theirs in between.
             if !self.store.leads().await {
@@ -218,7 +221,7 @@ impl Push {
             self.identity.instance_id = self.store.instance_id().await?;
         }
         // Before the totals are read: they may hold a little more than this moment, never less.
-        let now = self.clock.now();
+        let now = self.store.now(&self.clock).await?;
         let series = self.store.series().await?;
         let mark = self.mark(&series, now).await?;
         Ok((now, series, mark))

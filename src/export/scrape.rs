@@ -47,7 +47,7 @@ impl Totals {
         let text = move || {
             // Neither the time nor the identity is part of the text: both are the scraper's own.
             let nobody = Identity::default();
-            let mut requests = otlp::encode(&series, &nobody, 0, usize::MAX);
+            let mut requests: Vec<_> = otlp::encode(series, nobody, 0, usize::MAX).collect();
             requests.push(ExportMetricsServiceRequest::from(&own.collect()));
             render(&requests, format)
         };

@@ -8,6 +8,8 @@ pub mod past;
 
 pub use instrument::{Bounds, CATALOGUE, Instrument, Kind, Metric, table_markdown};
 
+use std::sync::Arc;
+
 use crate::domain::Name;
 
 /// The attributes of every data point (= Prometheus labels `project_id`, `team_id`, `environment`).
@@ -40,7 +42,8 @@ pub struct SeriesTotal {
     /// Grows with the age of the series: a later series has a greater id.
     pub id: i64,
     pub metric: Metric,
-    pub labels: Labels,
+    /// Shared by the series of all instruments.
+    pub labels: Arc<Labels>,
     /// When the series was made; the start time of its points, for ever.
     pub started_at: crate::domain::Timestamp,
     pub count: i64,

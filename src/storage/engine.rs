@@ -198,6 +198,15 @@ impl Dialect {
         }
     }
 
+    /// Microseconds by the clock that all processes on a database share.
+    pub fn clock(self) -> Option<&'static str> {
+        match self {
+            // one process, and its own clock
+            Self::Sqlite => None,
+            Self::Postgres => Some("SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"),
+        }
+    }
+
     /// Where a statement needs it between its `SELECT` source and `ON CONFLICT`.
     pub fn before_on_conflict(self) -> &'static str {
         match self {

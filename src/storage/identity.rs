@@ -11,6 +11,7 @@ use super::engine::Pool;
 use super::open::ACQUIRE_TIMEOUT;
 use super::pg_writer::{connect, within};
 use super::{Error, Store};
+use crate::domain::{Clock, Timestamp};
 
 /// The advisory lock of the one exporting replica.
 const LEADER_LOCK: i64 = 7_311_402_986_622;
@@ -61,6 +62,13 @@ impl Store {
             Ok(())
         })
         .await
+    }
+
+    /// The time for what is exported. Of several processes each has a clock of its own, and what the next exporter says
+    /// must be later than what the last one said: so by the database's, where processes share one.
+    pub async fn now(&self, clock: &Clock) -> Result<Timestamp, Error> {
+        let Some(select) = self.pool.dialect().clock() else { return Ok(clock.now()) };
+        Ok(on_engine!(self, |pool| sqlx::query_scalar(select).fetch_one(pool).await)?)
     }
 
     /// Whether this process may export, becoming the one that does if there is none. SQLite: always, the file is ours

@@ -23,6 +23,7 @@ mod past;
 mod pg_writer;
 mod rows;
 mod series;
+mod totals;
 mod tx;
 
 use std::collections::HashMap;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::engine::{Column::Integer, Column::Text, Texts};
 use super::{Error, Inner, Store, Tx};
 use crate::domain::{Name, Timestamp, time};
-use crate::metrics::{CATALOGUE, Labels, Metric, Observation, SeriesTotal};
+use crate::metrics::{CATALOGUE, Labels, Metric, Observation};
 
 /// The ids of all instruments' series with the same labels, in the order of the catalogue.
 pub(super) type SeriesIds = [i64; CATALOGUE.len()];
@@ -22,7 +22,7 @@ pub struct Totals {
 }
 
 /// What `sum_micros` of a row stays below: two of it do not overflow. The rest is in `sum_carry`.
-const WRAP: i128 = 1 << 62;
+pub(super) const WRAP: i128 = 1 << 62;
 
 #[derive(Debug, Default)]
 struct Step {
@@ -235,7 +235,7 @@ impl Tx<'_> {
     }
 }
 
-fn labels(project_id: Name, team_id: &str, environment: Name) -> Result<Labels, Error> {
+pub(super) fn labels(project_id: Name, team_id: &str, environment: Name) -> Result<Labels, Error> {
     let team_id = match team_id {
         "" => None,
         team => Some(Name::parse(team).map_err(Error::Unreadable)?),
@@ -261,43 +261,5 @@ impl Store {
                       ORDER BY project_id, team_id, environment";
         let rows: Vec<(Name, String, Name)> = on_engine!(self, |pool| sqlx::query_as(select).fetch_all(pool).await)?;
         rows.into_iter().map(|(project_id, team_id, environment)| labels(project_id, &team_id, environment)).collect()
-    }
-
-    /// Every total, by ascending id, as of one moment.
-    pub async fn series(&self) -> Result<Vec<SeriesTotal>, Error> {
-        type Row = (i64, String, Name, String, Name, Timestamp, i64, i64, i64, Option<i64>, Option<i64>);
-        // one statement, because a statement sees one moment on both engines
-        let rows: Vec<Row> = on_engine!(self, |pool| sqlx::query_as(
-            "SELECT s.id, s.metric, s.project_id, s.team_id, s.environment, s.started_at, s.count, s.sum_micros, \
-             s.sum_carry, b.bucket, b.count FROM series AS s LEFT JOIN series_bucket AS b ON b.series_id = s.id \
-             ORDER BY s.id, b.bucket"
-        )
-        .fetch_all(pool)
-        .await)?;
-        let mut totals: Vec<SeriesTotal> = Vec::new();
-        for row in rows {
-            let (id, metric, project_id, team_id, environment, started_at, count, sum, carry, bucket, in_bucket) = row;
-            if totals.last().is_none_or(|last| last.id != id) {
-                // an instrument that a newer version made, before someone went back to this one
-                let Some(metric) = Metric::from_name(&metric) else { continue };
-                let labels = labels(project_id, &team_id, environment)?;
-                let buckets = metric.bounds().map_or(0, |bounds| usize::from(bounds.count) + 1);
-                totals.push(SeriesTotal {
-                    id,
-                    metric,
-                    labels,
-                    started_at,
-                    count,
-                    sum_micros: i128::from(carry) * WRAP + i128::from(sum),
-                    buckets: vec![0; buckets],
-                });
-            }
-            if let (Some(total), Some(bucket), Some(in_bucket)) = (totals.last_mut(), bucket, in_bucket)
-                && let Some(slot) = usize::try_from(bucket).ok().and_then(|bucket| total.buckets.get_mut(bucket))
-            {
-                *slot = in_bucket;
-            }
-        }
-        Ok(totals)
     }
 }

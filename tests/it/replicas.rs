@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use em_metrics::config::{Config, Source};
+use em_metrics::domain::{Clock, Timestamp};
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -109,6 +110,16 @@ async fn an_exporter_that_is_frozen_is_replaced_and_knows_it_when_it_thaws() {
         assert!(tokio::time::Instant::now() < deadline, "it was not let in again");
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_next_exporter_goes_on_later_than_the_last_whatever_its_own_clock_says() {
+    let (first, second) = two().await;
+    let clocks =
+        [2_000_000_000_000_000, 1_000_000].map(|micros| Clock::manual(Timestamp::from_micros(micros).unwrap()));
+    let last = first.store.now(&clocks[0]).await.unwrap();
+    let next = second.store.now(&clocks[1]).await.unwrap();
+    assert!(last < next, "{last} {next}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,9 @@ use opentelemetry_proto::tonic::metrics::v1::{Gauge, ResourceMetrics, ScopeMetri
 
 use super::*;
 use crate::domain::Name;
-use crate::export::fixtures::{counter, histogram};
+use crate::export::fixtures::{self, counter, histogram};
 use crate::export::otlp::{Identity, encode};
-use crate::metrics::SeriesTotal;
+use crate::metrics::{Labels, SeriesTotal};
 
 fn ours(series: &[SeriesTotal], max_bytes: usize) -> Vec<ExportMetricsServiceRequest> {
     let identity = Identity {
@@ -14,7 +14,7 @@ fn ours(series: &[SeriesTotal], max_bytes: usize) -> Vec<ExportMetricsServiceReq
         instance_id: "one".into(),
         deployment_environment: "test".into(),
     };
-    encode(series, &identity, 1, max_bytes)
+    encode(series.to_vec(), identity, 1, max_bytes).collect()
 }
 
 fn other(metric: Metric) -> ExportMetricsServiceRequest {
@@ -69,8 +69,8 @@ fn buckets_are_cumulative_and_end_with_infinity() {
 #[test]
 fn label_values_are_escaped() {
     let mut series = counter(1, 1);
-    series.labels.project_id = Name::parse(r#"a\b"c/ü"#).unwrap();
-    series.labels.team_id = None;
+    let project_id = Name::parse(r#"a\b"c/ü"#).unwrap();
+    series.labels = Labels { project_id, team_id: None, ..fixtures::labels("shop") }.into();
     let text = render(&ours(&[series], usize::MAX), Format::Text);
     assert!(text.contains(r#"{environment="production",project_id="a\\b\"c/ü",team_id=""} 1"#), "{text}");
 }

@@ -26,7 +26,7 @@ use crate::export::otlp::{Identity, encode};
 fn request() -> ExportMetricsServiceRequest {
     let identity =
         Identity { service_name: "em_metrics".into(), instance_id: "one".into(), deployment_environment: "t".into() };
-    encode(&[counter(1, 3)], &identity, 1, usize::MAX).remove(0)
+    encode(vec![counter(1, 3)], identity, 1, usize::MAX).next().unwrap()
 }
 
 fn target(url: String, protocol: Protocol, gzip: bool) -> Target {
