@@ -50,3 +50,23 @@ run "an_image_that_may_be_any_is_refused" {
 
   expect_failures = [var.image]
 }
+
+run "a_size_without_a_unit_is_refused" {
+  command = plan
+
+  variables {
+    volume = { path = "/data", size = "five" }
+  }
+
+  expect_failures = [var.volume]
+}
+
+run "a_probe_of_no_port_is_refused" {
+  command = plan
+
+  variables {
+    probe = { port = "grpc" }
+  }
+
+  expect_failures = [var.probe]
+}
