@@ -146,21 +146,26 @@ resource "kubernetes_network_policy_v1" "pods" {
         }
       }
     }
-    egress {
-      dynamic "ports" {
-        for_each = var.network_policy.egress_ports
+    # without a port it would be all of them
+    dynamic "egress" {
+      for_each = length(var.network_policy.egress_ports) == 0 ? [] : [1]
 
-        content {
-          port     = tostring(ports.value)
-          protocol = "TCP"
+      content {
+        dynamic "ports" {
+          for_each = var.network_policy.egress_ports
+
+          content {
+            port     = tostring(ports.value)
+            protocol = "TCP"
+          }
         }
-      }
-      dynamic "to" {
-        for_each = var.network_policy.egress_cidrs
+        dynamic "to" {
+          for_each = var.network_policy.egress_cidrs
 
-        content {
-          ip_block {
-            cidr = to.value
+          content {
+            ip_block {
+              cidr = to.value
+            }
           }
         }
       }

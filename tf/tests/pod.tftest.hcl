@@ -108,6 +108,19 @@ run "whom_it_speaks_to_is_bounded" {
   }
 }
 
+run "no_port_is_not_every_port" {
+  command = plan
+
+  variables {
+    network_policy = { egress_ports = [] }
+  }
+
+  assert {
+    condition     = kubernetes_network_policy_v1.pods[0].spec[0].egress[*].ports[0].port == tolist(["53"])
+    error_message = "only DNS is left"
+  }
+}
+
 run "the_way_in_is_by_tls" {
   command = plan
 
