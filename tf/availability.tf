@@ -1,7 +1,7 @@
 # More than one pod: how many, where, and how many may be away.
 
 variable "autoscaling" {
-  description = "As many pods as the load needs, from `min_replicas` to `max_replicas`: aims at `cpu_percent` of the CPU that is asked for. null: `replicas`. Not with SQLite. Switched on for pods that run, it begins with one: do it at a quiet hour."
+  description = "As many pods as the load needs, from `min_replicas` to `max_replicas`: aims at `cpu_percent` of the CPU that is asked for. null: `replicas`. Not with SQLite."
   type = object({
     min_replicas = number
     max_replicas = number
@@ -14,6 +14,10 @@ variable "autoscaling" {
     error_message = "autoscaling: 1 <= min_replicas <= max_replicas."
   }
   validation {
+    condition     = try(var.autoscaling.cpu_percent >= 1, var.autoscaling == null)
+    error_message = "autoscaling.cpu_percent: 1 or more."
+  }
+  validation {
     condition     = var.autoscaling == null || var.database != "sqlite"
     error_message = "autoscaling: SQLite is for one process. For more, set database = \"postgres\"."
   }
@@ -24,7 +28,7 @@ variable "autoscaling" {
 }
 
 variable "pod_disruption_budget" {
-  description = "Whether at most one pod at a time is taken away when nodes are drained. null: when there is more than one. Not with SQLite: a drain would wait for ever."
+  description = "Whether at most one pod at a time is taken away when nodes are drained. null: when there is more than one. While the database is away, a drain waits for it. Not with SQLite: a drain would wait for ever."
   type        = bool
   default     = null
 
@@ -44,71 +48,55 @@ variable "spread_over" {
 locals {
   least_pods = var.autoscaling == null ? var.replicas : var.autoscaling.min_replicas
   has_budget = var.pod_disruption_budget == null ? local.least_pods > 1 : var.pod_disruption_budget
-
-  placement = merge(
-    local.sqlite || length(var.spread_over) == 0 ? null : {
-      topologySpreadConstraints = [for key in var.spread_over : {
-        topologyKey       = key
-        maxSkew           = 1
-        whenUnsatisfiable = "ScheduleAnyway"
-        labelSelector     = { matchLabels = local.selector }
-        # the pods of the old version do not count while a new one is rolled out
-        matchLabelKeys = ["pod-template-hash"]
-      }]
-    },
-    length(var.node_selector) == 0 ? null : { nodeSelector = var.node_selector },
-    length(var.tolerations) == 0 ? null : {
-      tolerations = [for toleration in var.tolerations : {
-        for key, value in {
-          key               = toleration.key
-          operator          = toleration.operator
-          value             = toleration.value
-          effect            = toleration.effect
-          tolerationSeconds = toleration.toleration_seconds
-        } : key => value if value != null
-      }]
-    },
-    length(var.image_pull_secrets) == 0 ? null : { imagePullSecrets = [for name in var.image_pull_secrets : { name = name }] },
-  )
 }
 
-resource "kubectl_manifest" "autoscaler" {
-  count             = var.autoscaling == null ? 0 : 1
-  server_side_apply = true
-  force_conflicts   = true
-  depends_on        = [kubectl_manifest.deployment]
+resource "kubernetes_horizontal_pod_autoscaler_v2" "autoscaler" {
+  count = var.autoscaling == null ? 0 : 1
 
-  yaml_body = yamlencode({
-    apiVersion = "autoscaling/v2"
-    kind       = "HorizontalPodAutoscaler"
-    metadata   = local.metadata
-    spec = {
-      scaleTargetRef = { apiVersion = "apps/v1", kind = "Deployment", name = var.name }
-      minReplicas    = var.autoscaling.min_replicas
-      maxReplicas    = var.autoscaling.max_replicas
-      metrics = [{
-        type     = "Resource"
-        resource = { name = "cpu", target = { type = "Utilization", averageUtilization = var.autoscaling.cpu_percent } }
-      }]
+  metadata {
+    name      = var.name
+    namespace = local.namespace
+    labels    = local.labels
+  }
+
+  spec {
+    min_replicas = var.autoscaling.min_replicas
+    max_replicas = var.autoscaling.max_replicas
+
+    scale_target_ref {
+      api_version = "apps/v1"
+      kind        = "Deployment"
+      name        = kubernetes_deployment_v1.deployment.metadata[0].name
     }
-  })
+    metric {
+      type = "Resource"
+
+      resource {
+        name = "cpu"
+
+        target {
+          type                = "Utilization"
+          average_utilization = var.autoscaling.cpu_percent
+        }
+      }
+    }
+  }
 }
 
-resource "kubectl_manifest" "disruption_budget" {
-  count             = local.has_budget ? 1 : 0
-  server_side_apply = true
-  force_conflicts   = true
-  depends_on        = [kubectl_manifest.namespace]
+resource "kubernetes_pod_disruption_budget_v1" "budget" {
+  count = local.has_budget ? 1 : 0
 
-  yaml_body = yamlencode({
-    apiVersion = "policy/v1"
-    kind       = "PodDisruptionBudget"
-    metadata   = local.metadata
-    spec = {
-      maxUnavailable = 1
-      selector       = { matchLabels = local.selector }
-      # what does not serve need not be waited for
-      unhealthyPodEvictionPolicy = "AlwaysAllow"
+  metadata {
+    name      = var.name
+    namespace = local.namespace
+    labels    = local.labels
+  }
+
+  spec {
+    max_unavailable = "1"
+
+    selector {
+      match_labels = local.selector
     }
-  })
+  }
 }

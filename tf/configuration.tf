@@ -22,8 +22,13 @@ variable "config" {
     error_message = "config: everybody who may read config maps could read it. Use tokens for auth.tokens, database_url for storage.database_url, and secret_environment for auth.basic and headers."
   }
   validation {
-    condition     = try(var.config.server.host, null) == null && try(var.config.server.port, null) == null && try(var.config.storage.sqlite_db, null) == null
-    error_message = "config: server.host, server.port and storage.sqlite_db are set by the module; leave them out."
+    condition = alltrue([
+      try(var.config.server.host, null) == null,
+      try(var.config.server.port, null) == null,
+      try(var.config.server.drain_seconds, null) == null,
+      try(var.config.storage.sqlite_db, null) == null,
+    ])
+    error_message = "config: server.host, server.port and storage.sqlite_db are set by the module, and server.drain_seconds is its variable drain_seconds; leave them out."
   }
 }
 
@@ -35,9 +40,9 @@ variable "environment" {
 
   validation {
     condition = alltrue([for name in keys(var.environment) : !contains(
-      ["CONFIG", "HOST", "PORT", "SQLITE_DB", "DATABASE_URL", "EM_METRICS_TOKEN_AUTH", "EM_METRICS_BASIC_AUTH_PASSWORD"], name
+      ["CONFIG", "HOST", "PORT", "SQLITE_DB", "EM_METRICS_DRAIN_SECONDS", "DATABASE_URL", "EM_METRICS_TOKEN_AUTH", "EM_METRICS_BASIC_AUTH_PASSWORD"], name
     ) && !endswith(name, "_HEADERS")])
-    error_message = "environment: CONFIG, HOST, PORT and SQLITE_DB are set by the module; secrets belong into database_url, tokens or secret_environment."
+    error_message = "environment: CONFIG, HOST, PORT and SQLITE_DB are set by the module, and EM_METRICS_DRAIN_SECONDS by drain_seconds; secrets belong into database_url, tokens or secret_environment."
   }
 }
 
@@ -59,7 +64,7 @@ locals {
       CONFIG                = "/etc/em-metrics/config.json"
       PORT                  = tostring(local.port)
     },
-    local.sqlite ? { SQLITE_DB = "/data/em-metrics.db" } : null,
+    local.sqlite ? { SQLITE_DB = "/data/em-metrics.db" } : { EM_METRICS_DRAIN_SECONDS = tostring(var.drain_seconds) },
     var.collector_url == null ? null : { OTEL_COLLECTOR_URL = var.collector_url },
     var.environment,
   )
@@ -67,16 +72,14 @@ locals {
   file_is_open = !local.has_tokens && var.existing_config_secret == null
 }
 
-resource "kubectl_manifest" "config" {
-  count             = local.file_is_open ? 1 : 0
-  server_side_apply = true
-  force_conflicts   = true
-  depends_on        = [kubectl_manifest.namespace]
+resource "kubernetes_config_map_v1" "config" {
+  count = local.file_is_open ? 1 : 0
 
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "ConfigMap"
-    metadata   = local.metadata
-    data       = { "config.json" = jsonencode(var.config) }
-  })
+  metadata {
+    name      = var.name
+    namespace = local.namespace
+    labels    = local.labels
+  }
+
+  data = { "config.json" = jsonencode(var.config) }
 }

@@ -41,7 +41,8 @@ variable "volume" {
     The volume of SQLite's file.
     - `size`, `storage_class_name` (null: the cluster's default), `access_modes`
     - `existing_claim`: the name of a claim that is there; then nothing is made here
-    - `keep`: whether `terraform destroy` leaves the claim, and the namespace that it is in
+    - `keep`: whether `terraform destroy` and all changes leave the claim, and the namespace that it is in
+    - `unused`: whether it is there with PostgreSQL too: the one of the SQLite that the data came from
   EOT
   type = object({
     size               = optional(string, "5Gi")
@@ -49,6 +50,7 @@ variable "volume" {
     access_modes       = optional(list(string), ["ReadWriteOnce"])
     existing_claim     = optional(string)
     keep               = optional(bool, true)
+    unused             = optional(bool, false)
   })
   default  = {}
   nullable = false
@@ -65,28 +67,37 @@ variable "volume" {
 
 locals {
   sqlite         = var.database == "sqlite"
-  volume_is_made = local.sqlite && var.volume.existing_claim == null
-  volume_is_kept = local.volume_is_made && var.volume.keep
+  volume_is_made = (local.sqlite || var.volume.unused) && var.volume.existing_claim == null
   claim          = var.volume.existing_claim == null ? var.name : var.volume.existing_claim
 }
 
-resource "kubectl_manifest" "volume" {
-  count             = local.volume_is_made ? 1 : 0
-  server_side_apply = true
-  force_conflicts   = true
-  apply_only        = var.volume.keep
-  depends_on        = [kubectl_manifest.namespace]
+resource "kubernetes_persistent_volume_claim_v1" "volume" {
+  count = local.volume_is_made ? 1 : 0
 
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "PersistentVolumeClaim"
-    metadata   = local.metadata
-    spec = merge(
-      {
-        accessModes = var.volume.access_modes
-        resources   = { requests = { storage = var.volume.size } }
-      },
-      var.volume.storage_class_name == null ? null : { storageClassName = var.volume.storage_class_name },
-    )
-  })
+  metadata {
+    name      = var.name
+    namespace = local.namespace
+    labels    = local.labels
+  }
+
+  spec {
+    access_modes       = var.volume.access_modes
+    storage_class_name = var.volume.storage_class_name
+
+    resources {
+      requests = { storage = var.volume.size }
+    }
+  }
+
+  # many classes make the volume only when a pod wants it
+  wait_until_bound = false
+}
+
+# A namespace that is made here waits for the volume, so it stays with it.
+module "keep" {
+  count  = local.volume_is_made ? 1 : 0
+  source = "./modules/keep"
+
+  claim = kubernetes_persistent_volume_claim_v1.volume[0].metadata[0]
+  keep  = var.volume.keep
 }

@@ -2,7 +2,7 @@
 # the volume and /tmp.
 
 variable "drain_seconds" {
-  description = "How long a pod that is to end goes on serving, until no router sends it anything: then a rolling update drops no request. 0: not at all, for clusters older than 1.30. With SQLite it ends at once, as its successor waits for it."
+  description = "How long a pod that is to end goes on serving, until no router sends it anything: then a rolling update drops no request. 0: not at all. With SQLite it ends at once, as its successor waits for it."
   type        = number
   default     = 10
   nullable    = false
@@ -25,17 +25,14 @@ variable "termination_grace_seconds" {
   }
 }
 
-resource "kubectl_manifest" "service_account" {
-  server_side_apply = true
-  force_conflicts   = true
-  depends_on        = [kubectl_manifest.namespace]
+resource "kubernetes_service_account_v1" "account" {
+  metadata {
+    name      = var.name
+    namespace = local.namespace
+    labels    = local.labels
+  }
 
-  yaml_body = yamlencode({
-    apiVersion                   = "v1"
-    kind                         = "ServiceAccount"
-    metadata                     = local.metadata
-    automountServiceAccountToken = false
-  })
+  automount_service_account_token = false
 }
 
 locals {
@@ -46,33 +43,235 @@ locals {
     "em-metrics/secrets"         = nonsensitive(substr(sha256(jsonencode([local.secret_data, var.tokens])), 0, 8))
     "em-metrics/secrets-version" = var.secrets_version
   }
+  has_secret = local.secret_is_made || var.existing_secret != null
 
-  probe = {
-    for path in ["live", "ready"] : path => { httpGet = { path = "/health/${path}", port = "http" } }
-  }
-
-  # each null is left out
-  mounts = {
-    config = {
-      at = { mountPath = "/etc/em-metrics", readOnly = true }
-      from = merge(
-        local.file_is_open ? { configMap = { name = var.name } } : null,
-        local.file_is_open ? null : { secret = { secretName = local.config_secret } },
-      )
-    }
-    tmp  = { at = { mountPath = "/tmp" }, from = { emptyDir = { sizeLimit = "256Mi" } } }
-    data = local.sqlite ? { at = { mountPath = "/data" }, from = { persistentVolumeClaim = { claimName = local.claim } } } : null
-  }
+  folders = merge(
+    { config = "/etc/em-metrics", tmp = "/tmp" },
+    local.sqlite ? { data = "/data" } : null,
+  )
 }
 
-resource "kubectl_manifest" "deployment" {
-  server_side_apply = true
-  force_conflicts   = true
-  wait_for_rollout  = var.wait_for_rollout
+resource "kubernetes_deployment_v1" "deployment" {
   depends_on = [
-    kubectl_manifest.namespace, kubectl_manifest.service_account, kubectl_manifest.config, kubectl_manifest.secret,
-    kubectl_manifest.config_secret, kubectl_manifest.volume, kubectl_manifest.network_policy,
+    kubernetes_config_map_v1.config, kubernetes_secret_v1.secret, kubernetes_secret_v1.config,
+    kubernetes_persistent_volume_claim_v1.volume, kubernetes_network_policy_v1.pods,
   ]
+
+  metadata {
+    name      = var.name
+    namespace = local.namespace
+    labels    = local.labels
+  }
+
+  spec {
+    # else every apply would undo what the autoscaler did
+    replicas               = var.autoscaling == null ? var.replicas : null
+    revision_history_limit = 3
+
+    selector {
+      match_labels = local.selector
+    }
+
+    # SQLite's file is one process's at a time; with PostgreSQL the old pods serve until the new ones do
+    strategy {
+      type = local.sqlite ? "Recreate" : "RollingUpdate"
+
+      dynamic "rolling_update" {
+        for_each = local.sqlite ? [] : [1]
+
+        content {
+          max_surge       = "1"
+          max_unavailable = "0"
+        }
+      }
+    }
+
+    template {
+      metadata {
+        labels      = local.labels
+        annotations = local.checksums
+      }
+
+      spec {
+        service_account_name             = kubernetes_service_account_v1.account.metadata[0].name
+        automount_service_account_token  = false
+        enable_service_links             = false
+        termination_grace_period_seconds = var.termination_grace_seconds
+        node_selector                    = var.node_selector
+
+        security_context {
+          run_as_non_root        = true
+          run_as_user            = "65532"
+          run_as_group           = "65532"
+          fs_group               = "65532"
+          fs_group_change_policy = "OnRootMismatch"
+
+          seccomp_profile {
+            type = "RuntimeDefault"
+          }
+        }
+
+        container {
+          name              = "em-metrics"
+          image             = var.image
+          image_pull_policy = var.image_pull_policy
+
+          port {
+            name           = "http"
+            container_port = local.port
+          }
+
+          dynamic "env" {
+            for_each = local.environment
+
+            content {
+              name  = env.key
+              value = env.value
+            }
+          }
+          dynamic "env_from" {
+            for_each = local.has_secret ? [local.secret] : []
+
+            content {
+              secret_ref {
+                name = env_from.value
+              }
+            }
+          }
+
+          security_context {
+            run_as_non_root            = true
+            read_only_root_filesystem  = true
+            allow_privilege_escalation = false
+
+            capabilities {
+              drop = ["ALL"]
+            }
+          }
+
+          # a start may bring a large database up to date
+          startup_probe {
+            period_seconds    = 2
+            timeout_seconds   = 5
+            failure_threshold = 300
+
+            http_get {
+              path = "/health/live"
+              port = "http"
+            }
+          }
+          liveness_probe {
+            period_seconds    = 10
+            timeout_seconds   = 5
+            failure_threshold = 6
+
+            http_get {
+              path = "/health/live"
+              port = "http"
+            }
+          }
+          readiness_probe {
+            period_seconds    = 5
+            timeout_seconds   = 5
+            failure_threshold = 3
+
+            http_get {
+              path = "/health/ready"
+              port = "http"
+            }
+          }
+
+          resources {
+            requests = var.resources.requests
+            limits   = var.resources.limits
+          }
+
+          dynamic "volume_mount" {
+            for_each = local.folders
+
+            content {
+              name       = volume_mount.key
+              mount_path = volume_mount.value
+              read_only  = volume_mount.key == "config"
+            }
+          }
+        }
+
+        volume {
+          name = "config"
+
+          dynamic "config_map" {
+            for_each = local.file_is_open ? [var.name] : []
+
+            content {
+              name = config_map.value
+            }
+          }
+          dynamic "secret" {
+            for_each = local.file_is_open ? [] : [local.config_secret]
+
+            content {
+              secret_name = secret.value
+            }
+          }
+        }
+        volume {
+          name = "tmp"
+
+          empty_dir {
+            size_limit = "256Mi"
+          }
+        }
+        dynamic "volume" {
+          for_each = local.sqlite ? [local.claim] : []
+
+          content {
+            name = "data"
+
+            persistent_volume_claim {
+              claim_name = volume.value
+            }
+          }
+        }
+
+        dynamic "topology_spread_constraint" {
+          for_each = local.sqlite ? [] : var.spread_over
+
+          content {
+            topology_key       = topology_spread_constraint.value
+            max_skew           = 1
+            when_unsatisfiable = "ScheduleAnyway"
+            # the pods of the old version do not count while a new one is rolled out
+            match_label_keys = ["pod-template-hash"]
+
+            label_selector {
+              match_labels = local.selector
+            }
+          }
+        }
+        dynamic "toleration" {
+          for_each = var.tolerations
+
+          content {
+            key                = toleration.value.key
+            operator           = toleration.value.operator
+            value              = toleration.value.value
+            effect             = toleration.value.effect
+            toleration_seconds = toleration.value.toleration_seconds
+          }
+        }
+        dynamic "image_pull_secrets" {
+          for_each = var.image_pull_secrets
+
+          content {
+            name = image_pull_secrets.value
+          }
+        }
+      }
+    }
+  }
+
+  wait_for_rollout = var.wait_for_rollout
 
   lifecycle {
     precondition {
@@ -80,72 +279,4 @@ resource "kubectl_manifest" "deployment" {
       error_message = "Nobody could sign in: each start would make a token of its own. Set tokens, existing_secret, existing_config_secret, or a password in secret_environment."
     }
   }
-
-  yaml_body = yamlencode({
-    apiVersion = "apps/v1"
-    kind       = "Deployment"
-    metadata   = local.metadata
-    spec = merge(
-      {
-        revisionHistoryLimit = 3
-        selector             = { matchLabels = local.selector }
-        # SQLite's file is one process's at a time; with PostgreSQL the old pods serve until the new ones do
-        strategy = merge(
-          { type = local.sqlite ? "Recreate" : "RollingUpdate" },
-          local.sqlite ? null : { rollingUpdate = { maxSurge = 1, maxUnavailable = 0 } },
-        )
-        template = {
-          metadata = { labels = local.labels, annotations = local.checksums }
-          spec = merge(
-            {
-              serviceAccountName            = var.name
-              automountServiceAccountToken  = false
-              enableServiceLinks            = false
-              terminationGracePeriodSeconds = var.termination_grace_seconds
-              securityContext = {
-                runAsNonRoot        = true
-                runAsUser           = 65532
-                runAsGroup          = 65532
-                fsGroup             = 65532
-                fsGroupChangePolicy = "OnRootMismatch"
-                seccompProfile      = { type = "RuntimeDefault" }
-              }
-              containers = [local.container]
-              volumes    = [for name, mount in local.mounts : merge({ name = name }, mount.from) if mount != null]
-            },
-            local.placement,
-          )
-        }
-      },
-      # else every apply would undo what the autoscaler did
-      var.autoscaling == null ? { replicas = var.replicas } : null,
-    )
-  })
-}
-
-locals {
-  container = merge(
-    {
-      name            = "em-metrics"
-      image           = var.image
-      imagePullPolicy = var.image_pull_policy
-      ports           = [{ name = "http", containerPort = local.port, protocol = "TCP" }]
-      env             = [for name, value in local.environment : { name = name, value = value }]
-      securityContext = {
-        runAsNonRoot             = true
-        readOnlyRootFilesystem   = true
-        allowPrivilegeEscalation = false
-        capabilities             = { drop = ["ALL"] }
-      }
-      # a start may bring a large database up to date
-      startupProbe   = merge(local.probe.live, { periodSeconds = 2, timeoutSeconds = 5, failureThreshold = 300 })
-      livenessProbe  = merge(local.probe.live, { periodSeconds = 10, timeoutSeconds = 5, failureThreshold = 6 })
-      readinessProbe = merge(local.probe.ready, { periodSeconds = 5, timeoutSeconds = 5, failureThreshold = 3 })
-      resources      = { requests = var.resources.requests, limits = var.resources.limits }
-      volumeMounts   = [for name, mount in local.mounts : merge({ name = name }, mount.at) if mount != null]
-    },
-    local.secret_is_made || var.existing_secret != null ? { envFrom = [{ secretRef = { name = local.secret } }] } : null,
-    # no shell is in the image, nor needed: the kubelet waits
-    !local.sqlite && var.drain_seconds > 0 ? { lifecycle = { preStop = { sleep = { seconds = var.drain_seconds } } } } : null,
-  )
 }

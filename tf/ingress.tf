@@ -21,34 +21,42 @@ variable "ingress" {
   }
 }
 
-resource "kubectl_manifest" "ingress" {
-  count             = var.ingress == null ? 0 : 1
-  server_side_apply = true
-  force_conflicts   = true
-  depends_on        = [kubectl_manifest.service]
+resource "kubernetes_ingress_v1" "ingress" {
+  count = var.ingress == null ? 0 : 1
 
-  yaml_body = yamlencode({
-    apiVersion = "networking.k8s.io/v1"
-    kind       = "Ingress"
-    metadata   = merge(local.metadata, { annotations = var.ingress.annotations })
-    spec = merge(
-      var.ingress.class_name == null ? null : { ingressClassName = var.ingress.class_name },
-      {
-        tls = [{
-          hosts      = [var.ingress.host]
-          secretName = coalesce(var.ingress.tls_secret_name, "${var.name}-tls")
-        }]
-        rules = [{
-          host = var.ingress.host
-          http = {
-            paths = [{
-              path     = "/"
-              pathType = "Prefix"
-              backend  = { service = { name = var.name, port = { name = "http" } } }
-            }]
+  metadata {
+    name        = var.name
+    namespace   = local.namespace
+    labels      = local.labels
+    annotations = var.ingress.annotations
+  }
+
+  spec {
+    ingress_class_name = var.ingress.class_name
+
+    tls {
+      hosts       = [var.ingress.host]
+      secret_name = coalesce(var.ingress.tls_secret_name, "${var.name}-tls")
+    }
+    rule {
+      host = var.ingress.host
+
+      http {
+        path {
+          path      = "/"
+          path_type = "Prefix"
+
+          backend {
+            service {
+              name = kubernetes_service_v1.service.metadata[0].name
+
+              port {
+                name = "http"
+              }
+            }
           }
-        }]
-      },
-    )
-  })
+        }
+      }
+    }
+  }
 }

@@ -34,16 +34,18 @@ locals {
   )
 }
 
-resource "kubectl_manifest" "service_monitor" {
-  count             = var.service_monitor == null ? 0 : 1
-  server_side_apply = true
-  force_conflicts   = true
-  depends_on        = [kubectl_manifest.pods]
+# There is no resource of its own for it. So the plan asks the cluster what a service monitor is.
+resource "kubernetes_manifest" "service_monitor" {
+  count = var.service_monitor == null ? 0 : 1
 
-  yaml_body = yamlencode({
+  manifest = {
     apiVersion = "monitoring.coreos.com/v1"
     kind       = "ServiceMonitor"
-    metadata   = merge(local.metadata, { labels = merge(local.labels, var.service_monitor.labels) })
+    metadata = {
+      name      = var.name
+      namespace = local.namespace
+      labels    = merge(local.labels, var.service_monitor.labels)
+    }
     spec = {
       selector = { matchLabels = merge(local.selector, local.scraped) }
       endpoints = [merge(
@@ -58,5 +60,5 @@ resource "kubectl_manifest" "service_monitor" {
         },
       )]
     }
-  })
+  }
 }

@@ -7,29 +7,16 @@ locals {
     "app.kubernetes.io/instance" = var.name
   }
   labels = merge(var.labels, local.selector, { "app.kubernetes.io/managed-by" = "terraform" })
-  metadata = {
-    name      = var.name
-    namespace = var.namespace
-    labels    = local.labels
-  }
-  port = 3000
+  # whatever is in a namespace made here waits for it
+  namespace = var.create_namespace ? kubernetes_namespace_v1.namespace[0].metadata[0].name : var.namespace
+  port      = 3000
 }
 
-resource "kubectl_manifest" "namespace" {
-  count             = var.create_namespace ? 1 : 0
-  server_side_apply = true
-  force_conflicts   = true
-  # else what is applied next would meet a namespace that is about to go
-  wait = true
-  # with it the volume would go
-  apply_only = local.volume_is_kept
+resource "kubernetes_namespace_v1" "namespace" {
+  count = var.create_namespace ? 1 : 0
 
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "Namespace"
-    metadata = {
-      name   = var.namespace
-      labels = merge(local.labels, { "pod-security.kubernetes.io/enforce" = "restricted" })
-    }
-  })
+  metadata {
+    name   = var.namespace
+    labels = merge(local.labels, { "pod-security.kubernetes.io/enforce" = "restricted" })
+  }
 }

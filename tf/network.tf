@@ -49,70 +49,126 @@ variable "network_policy" {
   }
 }
 
-resource "kubectl_manifest" "service" {
-  server_side_apply = true
-  force_conflicts   = true
-  depends_on        = [kubectl_manifest.namespace]
+resource "kubernetes_service_v1" "service" {
+  metadata {
+    name        = var.name
+    namespace   = local.namespace
+    labels      = local.labels
+    annotations = var.service.annotations
+  }
 
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "Service"
-    metadata   = merge(local.metadata, { annotations = var.service.annotations })
-    spec = {
-      type     = var.service.type
-      selector = local.selector
-      ports    = [{ name = "http", port = var.service.port, targetPort = "http", protocol = "TCP" }]
+  spec {
+    type     = var.service.type
+    selector = local.selector
+
+    port {
+      name        = "http"
+      port        = var.service.port
+      target_port = "http"
     }
-  })
+  }
+
+  # a load balancer may take its time, and an apply does not need its address
+  wait_for_load_balancer = false
 }
 
 # All pods by one name, for a Prometheus that finds them by DNS.
-resource "kubectl_manifest" "pods" {
-  server_side_apply = true
-  force_conflicts   = true
-  depends_on        = [kubectl_manifest.namespace]
+resource "kubernetes_service_v1" "pods" {
+  metadata {
+    name      = "${var.name}-pods"
+    namespace = local.namespace
+    labels    = merge(local.labels, local.scraped)
+  }
 
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "Service"
-    metadata   = merge(local.metadata, { name = "${var.name}-pods", labels = merge(local.labels, local.scraped) })
-    spec = {
-      clusterIP = "None"
-      selector  = local.selector
-      ports     = [{ name = "http", port = local.port, targetPort = "http", protocol = "TCP" }]
+  spec {
+    cluster_ip = "None"
+    selector   = local.selector
+
+    port {
+      name        = "http"
+      port        = local.port
+      target_port = "http"
     }
-  })
+  }
 }
 
-resource "kubectl_manifest" "network_policy" {
-  count             = var.network_policy.enabled ? 1 : 0
-  server_side_apply = true
-  force_conflicts   = true
-  depends_on        = [kubectl_manifest.namespace]
+resource "kubernetes_network_policy_v1" "pods" {
+  count = var.network_policy.enabled ? 1 : 0
 
-  yaml_body = yamlencode({
-    apiVersion = "networking.k8s.io/v1"
-    kind       = "NetworkPolicy"
-    metadata   = local.metadata
-    spec = {
-      podSelector = { matchLabels = local.selector }
-      policyTypes = ["Ingress", "Egress"]
-      ingress = [merge(
-        { ports = [{ port = "http", protocol = "TCP" }] },
-        length(var.network_policy.from) == 0 ? null : { from = [for peer in var.network_policy.from : merge(
-          peer.namespace_labels == null ? null : { namespaceSelector = { matchLabels = peer.namespace_labels } },
-          peer.pod_labels == null ? null : { podSelector = { matchLabels = peer.pod_labels } },
-        )] },
-      )]
-      egress = [
-        { ports = [for protocol in ["UDP", "TCP"] : { port = 53, protocol = protocol }] },
-        merge(
-          { ports = [for port in var.network_policy.egress_ports : { port = port, protocol = "TCP" }] },
-          length(var.network_policy.egress_cidrs) == 0 ? null : {
-            to = [for cidr in var.network_policy.egress_cidrs : { ipBlock = { cidr = cidr } }]
-          },
-        ),
-      ]
+  metadata {
+    name      = var.name
+    namespace = local.namespace
+    labels    = local.labels
+  }
+
+  spec {
+    policy_types = ["Ingress", "Egress"]
+
+    pod_selector {
+      match_labels = local.selector
     }
-  })
+
+    ingress {
+      ports {
+        port     = "http"
+        protocol = "TCP"
+      }
+      dynamic "from" {
+        for_each = var.network_policy.from
+
+        content {
+          dynamic "namespace_selector" {
+            for_each = from.value.namespace_labels[*]
+
+            content {
+              match_labels = namespace_selector.value
+            }
+          }
+          dynamic "pod_selector" {
+            for_each = from.value.pod_labels[*]
+
+            content {
+              match_labels = pod_selector.value
+            }
+          }
+        }
+      }
+    }
+
+    # DNS
+    egress {
+      dynamic "ports" {
+        for_each = ["UDP", "TCP"]
+
+        content {
+          port     = "53"
+          protocol = ports.value
+        }
+      }
+    }
+    # without a port it would be all of them
+    dynamic "egress" {
+      for_each = length(var.network_policy.egress_ports) == 0 ? [] : [1]
+
+      content {
+        dynamic "ports" {
+          for_each = var.network_policy.egress_ports
+
+          content {
+            port     = tostring(ports.value)
+            protocol = "TCP"
+          }
+        }
+        dynamic "to" {
+          for_each = var.network_policy.egress_cidrs
+
+          content {
+            ip_block {
+              cidr = to.value
+            }
+          }
+        }
+      }
+    }
+  }
 }

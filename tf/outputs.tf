@@ -1,8 +1,6 @@
 output "namespace" {
   description = "The namespace that everything is in."
-  value       = var.namespace
-  # who is told of it may use it
-  depends_on = [kubectl_manifest.namespace]
+  value       = local.namespace
 }
 
 output "service" {

@@ -94,34 +94,26 @@ locals {
   ])
 }
 
-resource "kubectl_manifest" "secret" {
-  count             = local.secret_is_made ? 1 : 0
-  server_side_apply = true
-  force_conflicts   = true
-  sensitive_fields  = ["data"]
-  depends_on        = [kubectl_manifest.namespace]
+resource "kubernetes_secret_v1" "secret" {
+  count = local.secret_is_made ? 1 : 0
 
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "Secret"
-    metadata   = local.metadata
-    type       = "Opaque"
-    data       = { for key, value in local.secret_data : key => base64encode(value) }
-  })
+  metadata {
+    name      = var.name
+    namespace = local.namespace
+    labels    = local.labels
+  }
+
+  data = local.secret_data
 }
 
-resource "kubectl_manifest" "config_secret" {
-  count             = local.has_tokens ? 1 : 0
-  server_side_apply = true
-  force_conflicts   = true
-  sensitive_fields  = ["data"]
-  depends_on        = [kubectl_manifest.namespace]
+resource "kubernetes_secret_v1" "config" {
+  count = local.has_tokens ? 1 : 0
 
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "Secret"
-    metadata   = merge(local.metadata, { name = local.config_secret })
-    type       = "Opaque"
-    data       = { "config.json" = base64encode(local.config_file) }
-  })
+  metadata {
+    name      = local.config_secret
+    namespace = local.namespace
+    labels    = local.labels
+  }
+
+  data = { "config.json" = local.config_file }
 }

@@ -1,6 +1,6 @@
 # What the pod may do, how it is told, and when it is replaced.
 
-mock_provider "kubectl" {}
+mock_provider "kubernetes" {}
 
 variables {
   image  = "registry.example.com/em-metrics:1.0.0"
@@ -11,31 +11,25 @@ run "it_may_do_nothing_but_serve" {
   command = plan
 
   assert {
-    condition = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.securityContext == {
-      runAsNonRoot        = true
-      runAsUser           = 65532
-      runAsGroup          = 65532
-      fsGroup             = 65532
-      fsGroupChangePolicy = "OnRootMismatch"
-      seccompProfile      = { type = "RuntimeDefault" }
-    }
+    condition = (
+      kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].security_context[0].run_as_non_root && kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].security_context[0].seccomp_profile[0].type == "RuntimeDefault"
+      && [kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].security_context[0].run_as_user, kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].security_context[0].run_as_group, kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].security_context[0].fs_group] == ["65532", "65532", "65532"]
+    )
     error_message = "the pod"
   }
   assert {
-    condition = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.containers[0].securityContext == {
-      runAsNonRoot             = true
-      readOnlyRootFilesystem   = true
-      allowPrivilegeEscalation = false
-      capabilities             = { drop = ["ALL"] }
-    }
+    condition = (
+      kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0].security_context[0].run_as_non_root && kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0].security_context[0].read_only_root_filesystem
+      && !kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0].security_context[0].allow_privilege_escalation && kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0].security_context[0].capabilities[0].drop == tolist(["ALL"])
+    )
     error_message = "the container"
   }
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.automountServiceAccountToken == false && nonsensitive(yamldecode(kubectl_manifest.service_account.yaml_body)).automountServiceAccountToken == false
+    condition     = !kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].automount_service_account_token && !kubernetes_service_account_v1.account.automount_service_account_token
     error_message = "no token of the cluster"
   }
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.namespace[0].yaml_body)).metadata.labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    condition     = kubernetes_namespace_v1.namespace[0].metadata[0].labels["pod-security.kubernetes.io/enforce"] == "restricted"
     error_message = "the namespace holds it to that"
   }
 }
@@ -44,8 +38,8 @@ run "it_is_asked_whether_it_is_well" {
   command = plan
 
   assert {
-    condition = [for probe in ["startupProbe", "livenessProbe", "readinessProbe"] :
-      nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.containers[0][probe].httpGet.path
+    condition = [for probe in ["startup_probe", "liveness_probe", "readiness_probe"] :
+      kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0][probe][0].http_get[0].path
     ] == ["/health/live", "/health/live", "/health/ready"]
     error_message = "a pod whose database is away gets no requests, and is not restarted"
   }
@@ -55,11 +49,11 @@ run "the_configuration_is_a_file" {
   command = plan
 
   assert {
-    condition     = jsondecode(nonsensitive(yamldecode(kubectl_manifest.config[0].yaml_body)).data["config.json"]) == { auth = { no_auth = true } }
+    condition     = jsondecode(kubernetes_config_map_v1.config[0].data["config.json"]) == { auth = { no_auth = true } }
     error_message = "as it was given"
   }
   assert {
-    condition     = contains(nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.containers[0].env, { name = "CONFIG", value = "/etc/em-metrics/config.json" })
+    condition     = { for entry in kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0].env : entry.name => entry.value }.CONFIG == "/etc/em-metrics/config.json"
     error_message = "and it is named"
   }
 }
@@ -72,7 +66,7 @@ run "another_configuration_replaces_the_pods" {
   }
 
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.metadata.annotations["em-metrics/config"] != sha256(jsonencode({ auth = { no_auth = true } }))
+    condition     = kubernetes_deployment_v1.deployment.spec[0].template[0].metadata[0].annotations["em-metrics/config"] != sha256(jsonencode({ auth = { no_auth = true } }))
     error_message = "else they would go on with the old one"
   }
 }
@@ -85,7 +79,7 @@ run "another_token_replaces_the_pods" {
   }
 
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.metadata.annotations["em-metrics/secrets"] != substr(sha256(jsonencode([{}, []])), 0, 8)
+    condition     = kubernetes_deployment_v1.deployment.spec[0].template[0].metadata[0].annotations["em-metrics/secrets"] != substr(sha256(jsonencode([{}, []])), 0, 8)
     error_message = "else the old one would go on to let people in"
   }
 }
@@ -102,14 +96,28 @@ run "whom_it_speaks_to_is_bounded" {
   }
 
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.network_policy[0].yaml_body)).spec.ingress[0].from == [{ namespaceSelector = { matchLabels = { "kubernetes.io/metadata.name" = "ingress-nginx" } } }]
+    condition     = kubernetes_network_policy_v1.pods[0].spec[0].ingress[0].from[*].namespace_selector[0].match_labels["kubernetes.io/metadata.name"] == tolist(["ingress-nginx"])
     error_message = "who may come"
   }
   assert {
-    condition = nonsensitive(yamldecode(kubectl_manifest.network_policy[0].yaml_body)).spec.egress[1] == {
-      ports = [{ port = 6432, protocol = "TCP" }], to = [{ ipBlock = { cidr = "10.0.0.0/8" } }]
-    }
+    condition = (
+      kubernetes_network_policy_v1.pods[0].spec[0].egress[1].ports[*].port == tolist(["6432"])
+      && kubernetes_network_policy_v1.pods[0].spec[0].egress[1].to[*].ip_block[0].cidr == tolist(["10.0.0.0/8"])
+    )
     error_message = "where it may go"
+  }
+}
+
+run "no_port_is_not_every_port" {
+  command = plan
+
+  variables {
+    network_policy = { egress_ports = [] }
+  }
+
+  assert {
+    condition     = kubernetes_network_policy_v1.pods[0].spec[0].egress[*].ports[0].port == tolist(["53"])
+    error_message = "only DNS is left"
   }
 }
 
@@ -121,7 +129,7 @@ run "the_way_in_is_by_tls" {
   }
 
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.ingress[0].yaml_body)).spec.tls == [{ hosts = ["em-metrics.example.com"], secretName = "em-metrics-tls" }]
+    condition     = kubernetes_ingress_v1.ingress[0].spec[0].tls[0] == { hosts = tolist(["em-metrics.example.com"]), secret_name = "em-metrics-tls" }
     error_message = "with a certificate"
   }
   assert {
@@ -134,7 +142,7 @@ run "no_way_in_unless_asked_for" {
   command = plan
 
   assert {
-    condition     = length(kubectl_manifest.ingress) == 0 && length(kubectl_manifest.service_monitor) == 0 && output.url == null
+    condition     = length(kubernetes_ingress_v1.ingress) == 0 && length(kubernetes_manifest.service_monitor) == 0 && output.url == null
     error_message = "neither an ingress nor a service monitor"
   }
 }
@@ -147,7 +155,7 @@ run "totals_of_one_pod_are_scraped" {
   }
 
   assert {
-    condition     = !contains(keys(nonsensitive(yamldecode(kubectl_manifest.service_monitor[0].yaml_body)).spec.endpoints[0]), "metricRelabelings")
+    condition     = !contains(keys(kubernetes_manifest.service_monitor[0].manifest.spec.endpoints[0]), "metricRelabelings")
     error_message = "there is nobody else who brings them"
   }
 }
@@ -161,7 +169,7 @@ run "totals_that_are_pushed_are_not_scraped" {
   }
 
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.service_monitor[0].yaml_body)).spec.endpoints[0].metricRelabelings[0].action == "drop"
+    condition     = kubernetes_manifest.service_monitor[0].manifest.spec.endpoints[0].metricRelabelings[0].action == "drop"
     error_message = "every sum would be twice as large"
   }
 }
@@ -186,5 +194,5 @@ run "somebody_must_be_able_to_sign_in" {
     config = {}
   }
 
-  expect_failures = [kubectl_manifest.deployment]
+  expect_failures = [kubernetes_deployment_v1.deployment]
 }

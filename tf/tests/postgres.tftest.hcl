@@ -1,6 +1,6 @@
 # Several pods in front of a PostgreSQL.
 
-mock_provider "kubectl" {}
+mock_provider "kubernetes" {}
 
 variables {
   image        = "registry.example.com/em-metrics:1.0.0"
@@ -14,54 +14,52 @@ run "three_pods_that_are_replaced_one_by_one" {
   command = plan
 
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.replicas == 3
+    condition     = kubernetes_deployment_v1.deployment.spec[0].replicas == "3"
     error_message = "three pods"
   }
   assert {
-    condition = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.strategy == {
-      type = "RollingUpdate", rollingUpdate = { maxSurge = 1, maxUnavailable = 0 }
+    condition = kubernetes_deployment_v1.deployment.spec[0].strategy[0].type == "RollingUpdate" && kubernetes_deployment_v1.deployment.spec[0].strategy[0].rolling_update[0] == {
+      max_surge = "1", max_unavailable = "0"
     }
     error_message = "none goes before its successor serves"
   }
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.containers[0].lifecycle.preStop.sleep.seconds == 10
+    condition     = { for entry in kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0].env : entry.name => entry.value }.EM_METRICS_DRAIN_SECONDS == "10"
     error_message = "it serves until no router sends it anything"
   }
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.disruption_budget[0].yaml_body)).spec.maxUnavailable == 1
+    condition     = kubernetes_pod_disruption_budget_v1.budget[0].spec[0].max_unavailable == "1"
     error_message = "one at a time may be taken away"
   }
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.topologySpreadConstraints[*].topologyKey == ["topology.kubernetes.io/zone", "kubernetes.io/hostname"]
+    condition     = kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].topology_spread_constraint[*].topology_key == tolist(["topology.kubernetes.io/zone", "kubernetes.io/hostname"])
     error_message = "over zones and nodes"
   }
   assert {
-    condition     = length(kubectl_manifest.volume) == 0 && !contains(nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.volumes[*].name, "data")
+    condition     = length(kubernetes_persistent_volume_claim_v1.volume) == 0 && !contains(kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].volume[*].name, "data")
     error_message = "no volume"
   }
   assert {
-    condition     = !contains(nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.containers[0].env[*].name, "SQLITE_DB")
+    condition     = !contains(kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0].env[*].name, "SQLITE_DB")
     error_message = "a second database would be refused by em-metrics"
   }
 }
 
 run "secrets_are_in_secrets_only" {
-  command = plan
-
   assert {
-    condition     = base64decode(nonsensitive(yamldecode(kubectl_manifest.secret[0].yaml_body)).data.DATABASE_URL) == "postgres://em:pa%2Fss@db.example.com/em"
+    condition     = kubernetes_secret_v1.secret[0].data.DATABASE_URL == "postgres://em:pa%2Fss@db.example.com/em"
     error_message = "the address of the database"
   }
   assert {
-    condition     = jsondecode(base64decode(nonsensitive(yamldecode(kubectl_manifest.config_secret[0].yaml_body)).data["config.json"])).auth.tokens == [{ name = "ci", token = "0123456789abcdef", role = "writer" }]
+    condition     = jsondecode(kubernetes_secret_v1.config[0].data["config.json"]).auth.tokens == [{ name = "ci", token = "0123456789abcdef", role = "writer" }]
     error_message = "the tokens, with what they may do"
   }
   assert {
-    condition     = length(kubectl_manifest.config) == 0
+    condition     = length(kubernetes_config_map_v1.config) == 0
     error_message = "no config map, as the file has tokens in it"
   }
   assert {
-    condition     = !strcontains(nonsensitive(kubectl_manifest.deployment.yaml_body), "pa%2Fss") && !strcontains(nonsensitive(kubectl_manifest.deployment.yaml_body), "0123456789abcdef")
+    condition     = !strcontains(jsonencode(kubernetes_deployment_v1.deployment.spec[0]), "pa%2Fss") && !strcontains(jsonencode(kubernetes_deployment_v1.deployment.spec[0]), "0123456789abcdef")
     error_message = "none in the deployment"
   }
 }
@@ -77,18 +75,15 @@ run "secrets_that_are_there_are_used" {
   }
 
   assert {
-    condition     = length(kubectl_manifest.secret) + length(kubectl_manifest.config_secret) + length(kubectl_manifest.config) == 0
+    condition     = length(kubernetes_secret_v1.secret) + length(kubernetes_secret_v1.config) + length(kubernetes_config_map_v1.config) == 0
     error_message = "none is made"
   }
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.containers[0].envFrom == [{ secretRef = { name = "em-metrics-env" } }]
+    condition     = kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0].env_from[*].secret_ref[0].name == tolist(["em-metrics-env"])
     error_message = "the variables come from it"
   }
   assert {
-    condition = contains(
-      [for volume in nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.volumes : try(volume.secret.secretName, "")],
-      "em-metrics-file",
-    )
+    condition     = contains(flatten(kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].volume[*].secret[*].secret_name), "em-metrics-file")
     error_message = "the file comes from it"
   }
 }
@@ -97,20 +92,38 @@ run "an_autoscaler_decides_alone" {
   command = plan
 
   variables {
+    replicas    = 5
     autoscaling = { min_replicas = 2, max_replicas = 6 }
   }
 
   assert {
-    condition     = !contains(keys(nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec), "replicas")
-    error_message = "else each apply would undo what it did"
+    condition     = kubernetes_deployment_v1.deployment.spec[0].replicas == "3"
+    error_message = "as many as there are stay, else each apply would undo what it did"
   }
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.autoscaler[0].yaml_body)).spec.maxReplicas == 6
+    condition     = kubernetes_horizontal_pod_autoscaler_v2.autoscaler[0].spec[0].max_replicas == 6
     error_message = "as many as were said"
   }
   assert {
-    condition     = length(kubectl_manifest.disruption_budget) == 1
+    condition     = length(kubernetes_pod_disruption_budget_v1.budget) == 1
     error_message = "there are always two, so one may go"
+  }
+}
+
+run "the_volume_of_a_former_sqlite_may_stay" {
+  command = plan
+
+  variables {
+    volume = { unused = true }
+  }
+
+  assert {
+    condition     = length(kubernetes_persistent_volume_claim_v1.volume) == 1 && module.keep[0].keeps
+    error_message = "it is there still"
+  }
+  assert {
+    condition     = !contains(kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].volume[*].name, "data")
+    error_message = "no pod has it"
   }
 }
 
@@ -122,7 +135,7 @@ run "one_pod_has_no_budget" {
   }
 
   assert {
-    condition     = length(kubectl_manifest.disruption_budget) == 0
+    condition     = length(kubernetes_pod_disruption_budget_v1.budget) == 0
     error_message = "nor needs it"
   }
 }

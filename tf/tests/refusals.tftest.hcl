@@ -1,6 +1,6 @@
 # What is refused, and says why.
 
-mock_provider "kubectl" {}
+mock_provider "kubernetes" {}
 
 variables {
   image  = "registry.example.com/em-metrics:1.0.0"
@@ -45,6 +45,22 @@ run "another_port_than_the_service_has" {
     config = { server = { port = 8080 } }
   }
   expect_failures = [var.config]
+}
+
+run "another_drain_than_the_pod_is_given_time_for" {
+  command = plan
+  variables {
+    config = { server = { drain_seconds = 100 } }
+  }
+  expect_failures = [var.config]
+}
+
+run "nor_by_its_variable" {
+  command = plan
+  variables {
+    environment = { EM_METRICS_DRAIN_SECONDS = "100" }
+  }
+  expect_failures = [var.environment]
 }
 
 run "a_secret_among_open_variables" {

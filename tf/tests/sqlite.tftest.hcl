@@ -1,6 +1,6 @@
 # One pod and its file.
 
-mock_provider "kubectl" {}
+mock_provider "kubernetes" {}
 
 variables {
   image  = "registry.example.com/em-metrics:1.0.0"
@@ -11,42 +11,39 @@ run "one_pod_with_its_file_on_a_volume" {
   command = plan
 
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.replicas == 1
+    condition     = kubernetes_deployment_v1.deployment.spec[0].replicas == "1"
     error_message = "one pod"
   }
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.strategy == { type = "Recreate" }
+    condition     = kubernetes_deployment_v1.deployment.spec[0].strategy[0].type == "Recreate"
     error_message = "the old pod has to be gone before the new one opens the file"
   }
   assert {
-    condition     = !contains(keys(nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.containers[0]), "lifecycle")
+    condition     = !contains(kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0].env[*].name, "EM_METRICS_DRAIN_SECONDS")
     error_message = "and it ends at once"
   }
   assert {
-    condition     = contains(nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.volumes[*].name, "data")
+    condition     = contains(kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].volume[*].name, "data")
     error_message = "the volume is in the pod"
   }
   assert {
-    condition = contains(
-      nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.containers[0].env,
-      { name = "SQLITE_DB", value = "/data/em-metrics.db" },
-    )
+    condition     = { for entry in kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].container[0].env : entry.name => entry.value }.SQLITE_DB == "/data/em-metrics.db"
     error_message = "the file is on the volume"
   }
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.volume[0].yaml_body)).spec.resources.requests.storage == "5Gi"
+    condition     = kubernetes_persistent_volume_claim_v1.volume[0].spec[0].resources[0].requests.storage == "5Gi"
     error_message = "a claim is made"
   }
   assert {
-    condition     = kubectl_manifest.volume[0].apply_only && kubectl_manifest.namespace[0].apply_only
-    error_message = "a destroy leaves the database unless it is told otherwise, and the namespace that it is in"
+    condition     = module.keep[0].keeps
+    error_message = "a destroy leaves the database unless it is told otherwise"
   }
   assert {
-    condition     = length(kubectl_manifest.disruption_budget) + length(kubectl_manifest.autoscaler) == 0
+    condition     = length(kubernetes_pod_disruption_budget_v1.budget) + length(kubernetes_horizontal_pod_autoscaler_v2.autoscaler) == 0
     error_message = "nothing that makes sense for several pods only"
   }
   assert {
-    condition     = length(kubectl_manifest.secret) == 0
+    condition     = length(kubernetes_secret_v1.secret) == 0
     error_message = "there are no secret variables"
   }
 }
@@ -59,11 +56,11 @@ run "the_volume_may_go_with_the_rest" {
   }
 
   assert {
-    condition     = !kubectl_manifest.volume[0].apply_only && !kubectl_manifest.namespace[0].apply_only
+    condition     = !module.keep[0].keeps
     error_message = "keep = false: it goes"
   }
   assert {
-    condition     = nonsensitive(yamldecode(kubectl_manifest.volume[0].yaml_body)).spec.storageClassName == "fast"
+    condition     = kubernetes_persistent_volume_claim_v1.volume[0].spec[0].storage_class_name == "fast"
     error_message = "the class is asked for"
   }
 }
@@ -76,14 +73,11 @@ run "a_claim_that_is_there_is_used" {
   }
 
   assert {
-    condition     = length(kubectl_manifest.volume) == 0
+    condition     = length(kubernetes_persistent_volume_claim_v1.volume) == 0
     error_message = "no claim is made"
   }
   assert {
-    condition = contains(
-      [for volume in nonsensitive(yamldecode(kubectl_manifest.deployment.yaml_body)).spec.template.spec.volumes : try(volume.persistentVolumeClaim.claimName, "")],
-      "restored",
-    )
+    condition     = contains(flatten(kubernetes_deployment_v1.deployment.spec[0].template[0].spec[0].volume[*].persistent_volume_claim[*].claim_name), "restored")
     error_message = "the one that is there is mounted"
   }
 }

@@ -1,6 +1,7 @@
 # Everything, for a cluster that has none of it: em-metrics with its file on a volume, a collector, a Prometheus, and a
 # Grafana with the dashboards.
 #
+#   export KUBE_CONFIG_PATH=~/.kube/config
 #   terraform init
 #   terraform apply -var image=registry.example.com/em-metrics:1.0.0
 
@@ -8,15 +9,15 @@ terraform {
   required_version = ">= 1.9"
 
   required_providers {
-    kubectl = {
-      source  = "gavinbunney/kubectl"
-      version = "~> 1.19"
+    kubernetes = {
+      source  = "hashicorp/kubernetes"
+      version = "~> 3.0"
     }
   }
 }
 
-# which cluster: the kubeconfig of KUBE_CONFIG_PATH or ~/.kube/config
-provider "kubectl" {}
+# which cluster: the kubeconfig that KUBE_CONFIG_PATH names
+provider "kubernetes" {}
 
 module "em_metrics" {
   source = "../.."

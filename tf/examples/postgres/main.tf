@@ -1,6 +1,7 @@
 # Three pods in front of a PostgreSQL that somebody else runs, behind an ingress with TLS. The series are pushed to a
 # collector that is there.
 #
+#   export KUBE_CONFIG_PATH=~/.kube/config
 #   terraform init
 #   terraform apply -var-file=my.tfvars
 
@@ -8,15 +9,15 @@ terraform {
   required_version = ">= 1.9"
 
   required_providers {
-    kubectl = {
-      source  = "gavinbunney/kubectl"
-      version = "~> 1.19"
+    kubernetes = {
+      source  = "hashicorp/kubernetes"
+      version = "~> 3.0"
     }
   }
 }
 
-# which cluster: the kubeconfig of KUBE_CONFIG_PATH or ~/.kube/config
-provider "kubectl" {}
+# which cluster: the kubeconfig that KUBE_CONFIG_PATH names
+provider "kubernetes" {}
 
 module "em_metrics" {
   source = "../.."

@@ -1,5 +1,6 @@
 # The smallest installation: one pod, and its file on a volume. It needs nothing that is there already.
 #
+#   export KUBE_CONFIG_PATH=~/.kube/config
 #   terraform init
 #   terraform apply -var image=registry.example.com/em-metrics:1.0.0
 
@@ -7,15 +8,15 @@ terraform {
   required_version = ">= 1.9"
 
   required_providers {
-    kubectl = {
-      source  = "gavinbunney/kubectl"
-      version = "~> 1.19"
+    kubernetes = {
+      source  = "hashicorp/kubernetes"
+      version = "~> 3.0"
     }
   }
 }
 
-# which cluster: the kubeconfig of KUBE_CONFIG_PATH or ~/.kube/config
-provider "kubectl" {}
+# which cluster: the kubeconfig that KUBE_CONFIG_PATH names
+provider "kubernetes" {}
 
 variable "image" {
   description = "The image of em-metrics."

@@ -6,11 +6,7 @@ locals {
     "app.kubernetes.io/name"     = var.name
     "app.kubernetes.io/instance" = var.name
   }
-  metadata = {
-    name      = var.name
-    namespace = var.namespace
-    labels    = merge(local.selector, { "app.kubernetes.io/part-of" = "em-metrics", "app.kubernetes.io/managed-by" = "terraform" })
-  }
+  labels = merge(local.selector, { "app.kubernetes.io/part-of" = "em-metrics", "app.kubernetes.io/managed-by" = "terraform" })
 
   # one config map for all folders, whose files may have the same names
   folders = { for index, folder in sort(keys(var.files)) : folder => "files-${index}" }
@@ -20,164 +16,118 @@ locals {
 
   has_secrets = nonsensitive(length(var.secret_environment) > 0)
 
-  volumes = concat(
-    [{ name = "tmp", emptyDir = {} }],
-    [for folder, id in local.folders : {
-      name      = id
-      configMap = { name = var.name, items = [for name in keys(var.files[folder]) : { key = "${id}-${name}", path = name }] }
-    }],
-    [for volume in [var.volume] : { name = "data", persistentVolumeClaim = { claimName = var.name } } if volume != null],
+  mounts = merge(
+    { tmp = "/tmp" },
+    { for folder, id in local.folders : id => folder },
+    var.volume == null ? null : { data = var.volume.path },
   )
-  mounts = concat(
-    [{ name = "tmp", mountPath = "/tmp" }],
-    [for folder, id in local.folders : { name = id, mountPath = folder, readOnly = true }],
-    [for volume in [var.volume] : { name = "data", mountPath = volume.path } if volume != null],
-  )
+}
 
-  probe = merge(
-    var.probe.path == null ? null : { httpGet = { path = var.probe.path, port = var.probe.port } },
-    var.probe.path != null ? null : { tcpSocket = { port = var.probe.port } },
-  )
+resource "kubernetes_config_map_v1" "config" {
+  metadata {
+    name      = var.name
+    namespace = var.namespace
+    labels    = local.labels
+  }
 
-  container = merge(
-    {
-      name         = var.name
-      image        = var.image
-      ports        = [for name, port in var.ports : { name = name, containerPort = port, protocol = "TCP" }]
-      env          = [for name, value in var.environment : { name = name, value = value }]
-      volumeMounts = local.mounts
-      resources    = var.resources
-      securityContext = {
-        runAsNonRoot             = true
-        readOnlyRootFilesystem   = true
-        allowPrivilegeEscalation = false
-        capabilities             = { drop = ["ALL"] }
+  data = local.data
+}
+
+resource "kubernetes_secret_v1" "secret" {
+  count = local.has_secrets ? 1 : 0
+
+  metadata {
+    name      = var.name
+    namespace = var.namespace
+    labels    = local.labels
+  }
+
+  data = var.secret_environment
+}
+
+resource "kubernetes_persistent_volume_claim_v1" "volume" {
+  count = var.volume == null ? 0 : 1
+
+  metadata {
+    name      = var.name
+    namespace = var.namespace
+    labels    = local.labels
+  }
+
+  spec {
+    access_modes       = ["ReadWriteOnce"]
+    storage_class_name = var.volume.storage_class_name
+
+    resources {
+      requests = { storage = var.volume.size }
+    }
+  }
+
+  # many classes make the volume only when a pod wants it
+  wait_until_bound = false
+}
+
+module "keep" {
+  count  = var.volume == null ? 0 : 1
+  source = "../keep"
+
+  claim = kubernetes_persistent_volume_claim_v1.volume[0].metadata[0]
+  keep  = var.volume.keep
+}
+
+resource "kubernetes_service_v1" "service" {
+  metadata {
+    name      = var.name
+    namespace = var.namespace
+    labels    = local.labels
+  }
+
+  spec {
+    selector = local.selector
+
+    dynamic "port" {
+      for_each = var.ports
+
+      content {
+        name        = port.key
+        port        = port.value
+        target_port = port.key
       }
-      startupProbe   = merge(local.probe, { periodSeconds = 5, failureThreshold = 60 })
-      readinessProbe = merge(local.probe, { periodSeconds = 10, timeoutSeconds = 5 })
-      livenessProbe  = merge(local.probe, { periodSeconds = 20, timeoutSeconds = 10, failureThreshold = 6 })
-    },
-    length(var.args) == 0 ? null : { args = var.args },
-    local.has_secrets ? { envFrom = [{ secretRef = { name = var.name } }] } : null,
-  )
-}
-
-resource "kubectl_manifest" "config" {
-  server_side_apply = true
-  force_conflicts   = true
-
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "ConfigMap"
-    metadata   = local.metadata
-    data       = local.data
-  })
-}
-
-resource "kubectl_manifest" "secret" {
-  count             = local.has_secrets ? 1 : 0
-  server_side_apply = true
-  force_conflicts   = true
-  sensitive_fields  = ["data"]
-
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "Secret"
-    metadata   = local.metadata
-    type       = "Opaque"
-    data       = { for key, value in var.secret_environment : key => base64encode(value) }
-  })
-}
-
-resource "kubectl_manifest" "volume" {
-  count             = var.volume == null ? 0 : 1
-  server_side_apply = true
-  force_conflicts   = true
-  apply_only        = var.volume.keep
-
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "PersistentVolumeClaim"
-    metadata   = local.metadata
-    spec = merge(
-      { accessModes = ["ReadWriteOnce"], resources = { requests = { storage = var.volume.size } } },
-      var.volume.storage_class_name == null ? null : { storageClassName = var.volume.storage_class_name },
-    )
-  })
-}
-
-resource "kubectl_manifest" "service" {
-  server_side_apply = true
-  force_conflicts   = true
-
-  yaml_body = yamlencode({
-    apiVersion = "v1"
-    kind       = "Service"
-    metadata   = local.metadata
-    spec = {
-      selector = local.selector
-      ports    = [for name, port in var.ports : { name = name, port = port, targetPort = name, protocol = "TCP" }]
     }
-  })
+  }
 }
 
-resource "kubectl_manifest" "network_policy" {
-  server_side_apply = true
-  force_conflicts   = true
+resource "kubernetes_network_policy_v1" "pods" {
+  metadata {
+    name      = var.name
+    namespace = var.namespace
+    labels    = local.labels
+  }
 
-  yaml_body = yamlencode({
-    apiVersion = "networking.k8s.io/v1"
-    kind       = "NetworkPolicy"
-    metadata   = local.metadata
-    spec = {
-      podSelector = { matchLabels = local.selector }
-      policyTypes = ["Ingress"]
-      ingress = [merge(
-        { ports = [for name in keys(var.ports) : { port = name, protocol = "TCP" }] },
-        var.open_to_everybody ? null : { from = [{ podSelector = {} }] },
-      )]
+  spec {
+    policy_types = ["Ingress"]
+
+    pod_selector {
+      match_labels = local.selector
     }
-  })
-}
 
-resource "kubectl_manifest" "deployment" {
-  server_side_apply = true
-  force_conflicts   = true
-  wait_for_rollout  = true
-  depends_on        = [kubectl_manifest.config, kubectl_manifest.secret, kubectl_manifest.volume]
+    ingress {
+      dynamic "ports" {
+        for_each = keys(var.ports)
 
-  yaml_body = yamlencode({
-    apiVersion = "apps/v1"
-    kind       = "Deployment"
-    metadata   = local.metadata
-    spec = {
-      replicas             = 1
-      revisionHistoryLimit = 3
-      strategy             = { type = "Recreate" }
-      selector             = { matchLabels = local.selector }
-      template = {
-        metadata = {
-          labels = local.metadata.labels
-          annotations = {
-            "em-metrics/config"  = sha256(jsonencode(local.data))
-            "em-metrics/secrets" = nonsensitive(substr(sha256(jsonencode(var.secret_environment)), 0, 8))
-          }
+        content {
+          port     = ports.value
+          protocol = "TCP"
         }
-        spec = {
-          automountServiceAccountToken = false
-          enableServiceLinks           = false
-          securityContext = {
-            runAsNonRoot        = true
-            runAsUser           = var.user
-            runAsGroup          = var.user
-            fsGroup             = var.user
-            fsGroupChangePolicy = "OnRootMismatch"
-            seccompProfile      = { type = "RuntimeDefault" }
-          }
-          containers = [local.container]
-          volumes    = local.volumes
+      }
+      # all pods of the namespace
+      dynamic "from" {
+        for_each = var.open_to_everybody ? [] : [1]
+
+        content {
+          pod_selector {}
         }
       }
     }
-  })
+  }
 }

@@ -2,6 +2,11 @@ variable "name" {
   description = "Name of all objects, and of the service."
   type        = string
   nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]([a-z0-9-]{0,38}[a-z0-9])?$", var.name))
+    error_message = "name: small letters, digits and hyphens, at most 40, beginning with a letter and not ending with a hyphen."
+  }
 }
 
 variable "namespace" {
@@ -71,12 +76,22 @@ variable "probe" {
   description = "How it is asked whether it is well: a `path` on the `port` of that name, or whether the port is open."
   type        = object({ port = string, path = optional(string) })
   nullable    = false
+
+  validation {
+    condition     = contains(keys(var.ports), var.probe.port)
+    error_message = "probe.port: the name of one of the ports."
+  }
 }
 
 variable "volume" {
   description = "Where its volume is in the pod, how large, and of which class (null: the cluster's default). null: it has none."
   type        = object({ path = string, size = string, storage_class_name = optional(string), keep = optional(bool, true) })
   default     = null
+
+  validation {
+    condition     = var.volume == null || can(regex("^[1-9][0-9]*(Ki|Mi|Gi|Ti|k|M|G|T)$", var.volume.size))
+    error_message = "volume.size: a number with its unit, such as 5Gi."
+  }
 }
 
 variable "resources" {

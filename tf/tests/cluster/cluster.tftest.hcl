@@ -2,7 +2,7 @@
 #
 #   terraform test -test-directory=tests/cluster
 
-provider "kubectl" {}
+provider "kubernetes" {}
 
 variables {
   image     = "registry.example.com/em-metrics:1.0.0"
@@ -13,7 +13,7 @@ variables {
 
 run "sqlite" {
   assert {
-    condition     = kubectl_manifest.deployment.live_uid != ""
+    condition     = kubernetes_deployment_v1.deployment.metadata[0].uid != ""
     error_message = "it is there"
   }
 }
@@ -67,7 +67,7 @@ run "then_as_many_pods_as_are_said" {
   }
 
   assert {
-    condition     = length(kubectl_manifest.autoscaler) + length(kubectl_manifest.ingress) + length(kubectl_manifest.disruption_budget) == 0
+    condition     = length(kubernetes_horizontal_pod_autoscaler_v2.autoscaler) + length(kubernetes_ingress_v1.ingress) + length(kubernetes_pod_disruption_budget_v1.budget) == 0
     error_message = "what is no longer asked for is gone"
   }
 }

@@ -1,4 +1,4 @@
-mock_provider "kubectl" {}
+mock_provider "kubernetes" {}
 
 variables {
   namespace = "em-metrics"
