@@ -13,7 +13,7 @@ mod fixtures;
 
 pub use prometheus::{Format, asks_like_a_scraper};
 pub use run::Push;
-pub use scrape::Totals;
+pub use scrape::{Page, Totals};
 
 /// For work that grows with the number of series: megabytes must not be written on an async thread.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

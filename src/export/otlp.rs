@@ -40,12 +40,7 @@ pub fn stamp(now: Timestamp, last: u64, series: &[SeriesTotal]) -> u64 {
 }
 
 /// All series in as few requests as fit into `max_bytes` each (a single point larger than that gets one of its own).
-pub fn encode(
-    mut series: Vec<SeriesTotal>,
-    identity: Identity,
-    time_unix_nano: u64,
-    max_bytes: usize,
-) -> impl Iterator<Item = ExportMetricsServiceRequest> + Send + 'static {
+pub fn encode(mut series: Vec<SeriesTotal>, identity: Identity, time_unix_nano: u64, max_bytes: usize) -> Requests {
     // metrics as in the catalogue, each with the oldest series first
     series.sort_unstable_by_key(|series| (series.metric as usize, series.id));
     let base = request(&identity, vec![]).encoded_len() + 2 * FRAME;
@@ -53,7 +48,8 @@ pub fn encode(
 }
 
 /// Each is made when it is asked for: all of them take many times the room of the totals.
-struct Requests {
+#[derive(Debug)]
+pub struct Requests {
     series: vec::IntoIter<SeriesTotal>,
     /// What the last request had no room for.
     waiting: Option<(&'static Instrument, Point)>,
@@ -104,6 +100,7 @@ impl Requests {
     }
 }
 
+#[derive(Debug)]
 enum Point {
     Number(NumberDataPoint),
     Histogram(HistogramDataPoint),

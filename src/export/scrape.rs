@@ -5,9 +5,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::otlp::{self, Identity};
-use super::prometheus::{Format, render};
+use super::otlp::{self, Identity, Requests};
+use super::prometheus::{Format, Renderer};
 use super::{blocking, snapshot};
 use crate::domain::Timestamp;
 use crate::metrics::SeriesTotal;
@@ -21,21 +22,56 @@ const CONSUMER: &str = "scrape";
 /// time never does; its pages count as read after this.
 const READ_AFTER_MICROS: i64 = 60 * 1_000_000;
 
+/// At once: each holds all totals for as long as its reader takes.
+const PAGES: usize = 4;
+
+/// Bytes of OTLP that become one piece of a page.
+const PIECE: usize = 64 * 1024;
+
 /// What answers `GET /metrics`. Cheap to clone; clones share what they know of the scrapers.
 #[derive(Debug, Clone)]
 pub struct Totals {
     store: Store,
     own: OwnMetrics,
     scrapers: Arc<Mutex<Scrapers>>,
+    /// For more pages at once.
+    slots: Arc<Semaphore>,
+}
+
+/// What one scrape is answered with, made piece by piece: with many series the whole text takes many times the room of
+/// the totals.
+#[derive(Debug)]
+pub struct Page {
+    totals: Requests,
+    /// The service's own, as they were when it was asked for. They come last.
+    own: Option<ExportMetricsServiceRequest>,
+    renderer: Renderer,
+    _slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Page {
+    /// The next piece, and what is left.
+    pub async fn piece(mut self) -> (Option<String>, Self) {
+        blocking(move || (self.next(), self)).await
+    }
+
+    fn next(&mut self) -> Option<String> {
+        if let Some(request) = self.totals.next() {
+            return Some(self.renderer.add(&[request]));
+        }
+        Some(self.renderer.add(&[self.own.take()?]) + self.renderer.end())
+    }
 }
 
 impl Totals {
     pub fn new(store: Store, own: OwnMetrics) -> Self {
-        Self { store, own, scrapers: Arc::default() }
+        Self { store, own, scrapers: Arc::default(), slots: Arc::new(Semaphore::new(PAGES)) }
     }
 
-    /// The whole page. `scraper` tells one scraper from another (its address and agent); `None` is a person.
-    pub async fn text(&self, scraper: Option<&str>, format: Format, now: Timestamp) -> Result<String, storage::Error> {
+    /// `scraper` tells one scraper from another (its address and agent); `None` is a person.
+    pub async fn page(&self, scraper: Option<&str>, format: Format, now: Timestamp) -> Result<Page, storage::Error> {
+        // never closed
+        let slot = self.slots.clone().acquire_owned().await.ok();
         let mut series = self.store.series().await?;
         if let Some(scraper) = scraper {
             let mark = self.mark(scraper, &series, now).await?;
@@ -43,15 +79,10 @@ impl Totals {
             self.scrapers().remember(scraper, shown.mark, now);
             series = shown.series;
         }
-        let own = self.own.clone();
-        let text = move || {
-            // Neither the time nor the identity is part of the text: both are the scraper's own.
-            let nobody = Identity::default();
-            let mut requests: Vec<_> = otlp::encode(series, nobody, 0, usize::MAX).collect();
-            requests.push(ExportMetricsServiceRequest::from(&own.collect()));
-            render(&requests, format)
-        };
-        Ok(blocking(text).await)
+        // Neither the time nor the identity is part of the text: both are the scraper's own.
+        let totals = blocking(move || otlp::encode(series, Identity::default(), 0, PIECE)).await;
+        let own = Some(ExportMetricsServiceRequest::from(&self.own.collect()));
+        Ok(Page { totals, own, renderer: Renderer::new(format), _slot: slot })
     }
 
     /// What this scraper has surely read; the store remembers it for those it does not know.
@@ -83,7 +114,7 @@ impl Totals {
 #[derive(Debug, Default)]
 struct Scrapers {
     /// The least recently asked for comes first.
-    pages: Vec<Page>,
+    pages: Vec<LastPage>,
     hasher: RandomState,
     /// What the store is known to hold.
     persisted: Option<i64>,
@@ -91,7 +122,7 @@ struct Scrapers {
 
 /// The last page of one scraper.
 #[derive(Debug)]
-struct Page {
+struct LastPage {
     /// Hashed, because the caller chooses how long its name is.
     scraper: u64,
     mark: i64,
@@ -124,7 +155,7 @@ impl Scrapers {
         if self.pages.len() == Self::MOST {
             self.pages.remove(0);
         }
-        self.pages.push(Page { scraper, mark: mark.max(before), at });
+        self.pages.push(LastPage { scraper, mark: mark.max(before), at });
     }
 }
 
@@ -138,8 +169,18 @@ mod tests {
         line.and_then(|line| line.rsplit(' ').next())
     }
 
+    async fn text(page: &Totals, scraper: Option<&str>, format: Format, now: Timestamp) -> String {
+        let mut page = page.page(scraper, format, now).await.unwrap();
+        let mut text = String::new();
+        while let (Some(piece), rest) = page.piece().await {
+            text += &piece;
+            page = rest;
+        }
+        text
+    }
+
     async fn shown(page: &Totals, scraper: Option<&str>) -> Option<String> {
-        value(&page.text(scraper, Format::Text, at(1_000)).await.unwrap()).map(str::to_owned)
+        value(&text(page, scraper, Format::Text, at(1_000)).await).map(str::to_owned)
     }
 
     #[tokio::test]
@@ -173,7 +214,7 @@ mod tests {
         let bench = Bench::new().await;
         bench.deploy("shop").await;
         let page = Totals::new(bench.store.clone(), bench.own.clone());
-        let text = page.text(Some("a"), Format::Text, at(1_000 + 30 * 86_400)).await.unwrap();
+        let text = text(&page, Some("a"), Format::Text, at(1_000 + 30 * 86_400)).await;
         assert_eq!(value(&text), Some("1"));
     }
 
@@ -182,9 +223,32 @@ mod tests {
         let bench = Bench::new().await;
         let page = Totals::new(bench.store.clone(), bench.own.clone());
         crate::telemetry::instruments::EXPORT_CYCLES.counter_of(&bench.own.meter()).add(2, &[]);
-        let text = page.text(None, Format::OpenMetrics, at(1_000)).await.unwrap();
+        let text = text(&page, None, Format::OpenMetrics, at(1_000)).await;
         assert!(text.contains("# TYPE em_metrics_export_cycles counter\n"), "{text}");
         assert!(text.contains("em_metrics_export_cycles_total 2\n") && text.ends_with("# EOF\n"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn a_page_of_many_series_is_made_in_pieces_and_few_pages_at_once() {
+        let bench = Bench::new().await;
+        let totals = Totals::new(bench.store.clone(), bench.own.clone());
+        for n in 0..100 {
+            bench.deploy(&format!("shop-{n}")).await;
+        }
+        let mut pages = Vec::new();
+        for _ in 0..PAGES {
+            pages.push(totals.page(None, Format::Text, at(1_000)).await.unwrap());
+        }
+        let mut one_more = std::pin::pin!(totals.page(None, Format::Text, at(1_000)));
+        assert!(futures_util::poll!(&mut one_more).is_pending());
+        let (mut page, mut lengths) = (pages.pop().unwrap(), Vec::new());
+        while let (Some(piece), rest) = page.piece().await {
+            lengths.push(piece.len());
+            page = rest;
+        }
+        assert!(lengths.len() > 3 && lengths.iter().all(|length| *length < 16 * PIECE), "{lengths:?}");
+        // what is not there any more makes room
+        one_more.await.unwrap();
     }
 
     #[tokio::test]
@@ -208,7 +272,7 @@ mod tests {
         bench.deploy("shop").await;
         let mut seen = Vec::new();
         for scrape in 1..=6 {
-            let text = page.text(Some(&scrape.to_string()), Format::Text, at(1_000 + 15 * scrape)).await.unwrap();
+            let text = text(&page, Some(&scrape.to_string()), Format::Text, at(1_000 + 15 * scrape)).await;
             seen.push(value(&text).unwrap().to_owned());
         }
         assert_eq!(seen, ["0", "0", "0", "0", "1", "1"]);

@@ -24,6 +24,7 @@ mod resource;
 mod server;
 mod service;
 mod slots;
+mod streamed;
 mod webhooks;
 
 use std::sync::Arc;

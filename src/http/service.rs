@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -12,6 +12,7 @@ use super::AppState;
 use super::access::{Admin, Reader};
 use super::error::{Document, KINDS, Problem};
 use super::observe::Peer;
+use super::streamed::streamed;
 use crate::export::Format;
 
 pub fn router() -> OpenApiRouter<AppState> {
@@ -118,6 +119,12 @@ async fn get_metrics(
     let accept = headers.get(header::ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let format = Format::from_accept(accept);
     let scraper = peer.scraper(&headers);
-    let text = state.totals.text(scraper.as_deref(), format, state.clock.now()).await?;
-    Ok(([(header::CONTENT_TYPE, format.content_type())], text).into_response())
+    let mut page = state.totals.page(scraper.as_deref(), format, state.clock.now()).await?;
+    Ok(streamed(state.request_timeout, (), format.content_type(), async move |to| {
+        while let (Some(piece), rest) = page.piece().await {
+            to.send(piece.into()).await?;
+            page = rest;
+        }
+        Ok(())
+    }))
 }

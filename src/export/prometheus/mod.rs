@@ -17,30 +17,55 @@ use opentelemetry_proto::tonic::metrics::v1::{HistogramDataPoint, Metric, Number
 pub use format::{Format, asks_like_a_scraper};
 use names::Kind;
 
-/// Each family once, in the order of first appearance, however many requests it is spread over.
-pub fn render(requests: &[ExportMetricsServiceRequest], format: Format) -> String {
-    let mut families: Vec<Family> = vec![];
-    let mut by_name: HashMap<String, usize> = HashMap::new();
-    let scopes = requests.iter().flat_map(|request| &request.resource_metrics).flat_map(|r| &r.scope_metrics);
-    for metric in scopes.flat_map(|scope| &scope.metrics) {
-        let Some(kind) = kind(metric) else { continue };
-        let name = names::metric(&metric.name, &metric.unit, kind);
-        let known = *by_name.entry(name.clone()).or_insert(families.len());
-        match families.get_mut(known) {
-            None => families.push(Family { name, kind, metrics: vec![metric] }),
-            Some(family) if family.kind == kind => family.metrics.push(metric),
-            // Two kinds under one name cannot be told apart by a reader.
-            Some(_) => {}
+/// The text of requests that come one after the other; a family that goes on in the next ones has its head once.
+#[derive(Debug)]
+pub struct Renderer {
+    format: Format,
+    /// The family that the last text ended with.
+    open: Option<(String, Kind)>,
+}
+
+impl Renderer {
+    pub fn new(format: Format) -> Self {
+        Self { format, open: None }
+    }
+
+    /// Each family once, in the order of first appearance, however many of these requests it is spread over.
+    pub fn add(&mut self, requests: &[ExportMetricsServiceRequest]) -> String {
+        let mut families: Vec<Family> = vec![];
+        let mut by_name: HashMap<String, usize> = HashMap::new();
+        let scopes = requests.iter().flat_map(|request| &request.resource_metrics).flat_map(|r| &r.scope_metrics);
+        for metric in scopes.flat_map(|scope| &scope.metrics) {
+            let Some(kind) = kind(metric) else { continue };
+            let name = names::metric(&metric.name, &metric.unit, kind);
+            let known = *by_name.entry(name.clone()).or_insert(families.len());
+            match families.get_mut(known) {
+                None => families.push(Family { name, kind, metrics: vec![metric] }),
+                Some(family) if family.kind == kind => family.metrics.push(metric),
+                // Two kinds under one name cannot be told apart by a reader.
+                Some(_) => {}
+            }
+        }
+        let mut out = Out { text: String::new(), format: self.format };
+        for family in families {
+            match &self.open {
+                Some((name, kind)) if *name == family.name && *kind != family.kind => continue,
+                Some((name, _)) if *name == family.name => {}
+                _ => out.head(&family),
+            }
+            out.points(&family);
+            self.open = Some((family.name, family.kind));
+        }
+        out.text
+    }
+
+    /// What comes after the last request.
+    pub fn end(&self) -> &'static str {
+        match self.format {
+            Format::OpenMetrics => "# EOF\n",
+            Format::Text => "",
         }
     }
-    let mut out = Out { text: String::new(), format };
-    for family in &families {
-        out.family(family);
-    }
-    if format == Format::OpenMetrics {
-        out.text.push_str("# EOF\n");
-    }
-    out.text
 }
 
 /// Metrics of one Prometheus name.
@@ -67,8 +92,7 @@ struct Out {
 }
 
 impl Out {
-    fn family(&mut self, family: &Family) {
-        self.head(family);
+    fn points(&mut self, family: &Family) {
         for metric in &family.metrics {
             match &metric.data {
                 Some(Data::Sum(sum)) => self.numbers(&family.name, &sum.data_points),

@@ -8,6 +8,15 @@ use crate::export::fixtures::{self, counter, histogram};
 use crate::export::otlp::{Identity, encode};
 use crate::metrics::{Labels, SeriesTotal};
 
+/// At once and one after the other, which is the same.
+fn render(requests: &[ExportMetricsServiceRequest], format: Format) -> String {
+    let (mut at_once, mut in_turn) = (Renderer::new(format), Renderer::new(format));
+    let text = at_once.add(requests) + at_once.end();
+    let pieces: String = requests.iter().map(|request| in_turn.add(std::slice::from_ref(request))).collect();
+    assert_eq!(pieces + in_turn.end(), text);
+    text
+}
+
 fn ours(series: &[SeriesTotal], max_bytes: usize) -> Vec<ExportMetricsServiceRequest> {
     let identity = Identity {
         service_name: "em_metrics".into(),

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use csv::{ReaderBuilder, WriterBuilder};
 use serde::Serialize;
 
-use super::Failure;
+use super::super::streamed::Failure;
 use crate::domain::cell;
 
 pub fn page<T: Serialize>(facts: Vec<T>, is_first: bool) -> Result<Bytes, Failure> {

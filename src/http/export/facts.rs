@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use axum::body::Bytes;
 use serde::Serialize;
 
-use super::{Failure, Kind, Output, csv, ndjson};
+use super::super::streamed::{Failure, Output};
+use super::{Kind, csv, ndjson};
 use crate::domain::incident::Method;
 use crate::domain::{Deployment, Incident, Name, Prose, Timestamp};
 use crate::storage::{Filter, PAGE, Snapshot};

@@ -6,14 +6,10 @@ mod ndjson;
 mod openmetrics;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header;
-use axum::response::{IntoResponse as _, Response};
-use tokio::sync::mpsc::error::SendTimeoutError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use axum::response::Response;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use utoipa::IntoParams;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -21,6 +17,7 @@ use super::AppState;
 use super::access::Reader;
 use super::error::Problem;
 use super::extract::{Query, time_or_date};
+use super::streamed::streamed;
 use crate::domain::Name;
 use crate::storage::Filter;
 use facts::Form;
@@ -113,7 +110,7 @@ async fn export(_: Reader, State(state): State<AppState>, mut query: Query) -> R
                 Form::Ndjson => "application/x-ndjson",
                 Form::Csv => "text/csv; charset=utf-8",
             };
-            Ok(streamed(&state, slot, media_type, async move |to| {
+            Ok(streamed(state.request_timeout, slot, media_type, async move |to| {
                 facts::write(snapshot, &kinds, &filter, form, &to).await
             }))
         }
@@ -123,7 +120,7 @@ async fn export(_: Reader, State(state): State<AppState>, mut query: Query) -> R
             let slot = slot(&state)?;
             let past = question.read(state.store.snapshot().await?).await?;
             let media_type = crate::export::Format::OpenMetrics.content_type();
-            Ok(streamed(&state, slot, media_type, async move |to| openmetrics::write(past, to).await))
+            Ok(streamed(state.request_timeout, slot, media_type, async move |to| openmetrics::write(past, to).await))
         }
     }
 }
@@ -131,68 +128,4 @@ async fn export(_: Reader, State(state): State<AppState>, mut query: Query) -> R
 fn slot(state: &AppState) -> Result<OwnedSemaphorePermit, Problem> {
     let slot = state.exports.clone().try_acquire_owned();
     slot.map_err(|_| Problem::unavailable("other exports are running; one at a time is enough"))
-}
-
-/// An answer that is written while it is read.
-fn streamed<W, F>(state: &AppState, slot: OwnedSemaphorePermit, media_type: &'static str, write: W) -> Response
-where
-    W: FnOnce(Output) -> F + Send + 'static,
-    F: Future<Output = Result<(), Failure>> + Send,
-{
-    let (sender, mut pages) = mpsc::channel(1);
-    let to = Output { sender: sender.clone(), patience: state.request_timeout };
-    tokio::spawn(async move {
-        let _slot = slot;
-        if let Err(error) = write(to).await {
-            if error.is::<HungUp>() {
-                tracing::debug!("an export ended early: its reader hung up");
-                return;
-            }
-            tracing::warn!(%error, "an export broke off");
-            // without its end the answer is not whole, and the reader can tell
-            let _ = sender.send(Err(error)).await;
-        }
-    });
-    let pages = futures_util::stream::poll_fn(move |context| pages.poll_recv(context));
-    ([(header::CONTENT_TYPE, media_type)], Body::from_stream(pages)).into_response()
-}
-
-/// The reader of an export does not want the rest, which is nobody's fault.
-#[derive(Debug, thiserror::Error)]
-#[error("its reader hung up")]
-struct HungUp;
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-/// Where an answer goes, piece by piece.
-#[derive(Debug)]
-pub struct Output {
-    sender: mpsc::Sender<Result<Bytes, Failure>>,
-    /// How long a reader may leave a piece lying.
-    patience: Duration,
-}
-
-impl Output {
-    async fn send(&self, bytes: Bytes) -> Result<(), Failure> {
-        self.sender.send_timeout(Ok(bytes), self.patience).await.map_err(|error| match error {
-            SendTimeoutError::Closed(_) => HungUp.into(),
-            SendTimeoutError::Timeout(_) => "nobody read it in time".into(),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn who_hangs_up_is_told_from_who_does_not_read() {
-        let (sender, pages) = mpsc::channel(1);
-        let output = Output { sender, patience: Duration::from_millis(10) };
-        output.send(Bytes::from_static(b"1")).await.unwrap();
-        let slow = output.send(Bytes::from_static(b"2")).await.unwrap_err();
-        assert_eq!((slow.is::<HungUp>(), slow.to_string().as_str()), (false, "nobody read it in time"));
-        drop(pages);
-        assert!(output.send(Bytes::from_static(b"2")).await.unwrap_err().is::<HungUp>());
-    }
 }

@@ -3,7 +3,7 @@
 use axum::body::Bytes;
 use serde::Serialize;
 
-use super::Failure;
+use super::super::streamed::Failure;
 
 pub fn page<T: Serialize>(facts: Vec<T>) -> Result<Bytes, Failure> {
     let mut bytes = Vec::new();

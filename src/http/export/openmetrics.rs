@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::super::error::Problem;
 use super::super::extract::Query;
-use super::{Failure, Output};
+use super::super::streamed::{Failure, Output};
 use crate::domain::{Clock, Deployment, Name, Timestamp, abridged};
 use crate::export::prometheus::past::{Past, Span, TooMuch};
 use crate::metrics::past::{self, Event};
