@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use utoipa::ToSchema;
 
 use crate::domain::{FieldProblem, Refusal};
+use crate::storage::Cause;
 use crate::telemetry::{Complaint, Crowd};
 use crate::{ingest, storage};
 
@@ -195,9 +196,7 @@ impl From<ingest::Error> for Problem {
                 Self::unavailable("more is coming in than the disk can take; nothing was recorded")
             }
             ingest::Error::Failed => Self::new(&INTERNAL, "the database refused to store this; nothing was recorded"),
-            ingest::Error::Unavailable => {
-                Self::unavailable("the database does not answer; send it again, a repeat never counts twice")
-            }
+            ingest::Error::Unavailable(cause) => Self::unavailable(why(cause)),
         }
     }
 }
@@ -209,11 +208,28 @@ impl From<storage::Error> for Problem {
             tracing::error!(%error, reason, "stored data cannot be read");
             return Self::new(&INTERNAL, "the stored data could not be read");
         }
+        let cause = error.cause();
         match OUTAGE.fails(Instant::now()) {
             Complaint::Begins => tracing::error!(%error, reason, "the database failed"),
             Complaint::GoesOn { failures } => tracing::error!(%error, reason, failures, "the database still fails"),
             Complaint::Nothing => tracing::debug!(%error, reason, "the database failed"),
         }
-        Self::unavailable("the database does not answer")
+        Self::unavailable(why(cause))
+    }
+}
+
+/// Why the database does not do it, for callers: who runs the service finds more in its log.
+pub fn why(cause: Cause) -> &'static str {
+    match cause {
+        Cause::Silent => "the database does not answer; send it again, a repeat never counts twice",
+        Cause::ReadOnly => "the database can only be read for now; send it again later, a repeat never counts twice",
+        Cause::Full => {
+            "the disk of the database is full, and somebody has to make space there; send it again then, a repeat \
+             never counts twice"
+        }
+        Cause::Forbidden => {
+            "the database does not allow this to the service, whose log says what to grant; send it again then, a \
+             repeat never counts twice"
+        }
     }
 }

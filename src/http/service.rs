@@ -10,10 +10,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::AppState;
 use super::access::{Admin, Reader};
-use super::error::{Document, KINDS, Problem};
+use super::error::{Document, KINDS, Problem, why};
 use super::observe::Peer;
 use super::streamed::streamed;
 use crate::export::Format;
+use crate::storage::Cause;
 
 pub fn router() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -55,7 +56,12 @@ async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Pr
         return Err(Problem::unavailable("this process is about to stop; others go on"));
     }
     state.store.ping().await?;
-    if state.ingest.is_writable() { Ok(OK) } else { Err(Problem::unavailable("the database takes no writes")) }
+    match state.ingest.obstacle() {
+        None => Ok(OK),
+        // it answers, so that is not what is wrong
+        Some(Cause::Silent) => Err(Problem::unavailable("the database takes no writes")),
+        Some(cause) => Err(Problem::unavailable(why(cause))),
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]

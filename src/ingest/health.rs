@@ -1,20 +1,23 @@
 //! Whether what is handed in can be written: what the writer last saw, told once and shown to whoever asks.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-use crate::storage;
+use crate::storage::{self, Cause};
 use crate::telemetry::{Complaint, Outage};
 
 /// Shared with whoever asks.
-#[derive(Debug, Clone)]
-pub struct Writable(Arc<AtomicBool>);
+#[derive(Debug, Clone, Default)]
+pub struct Writable(Arc<Mutex<Option<Cause>>>);
 
 impl Writable {
-    pub fn now(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+    pub fn obstacle(&self) -> Option<Cause> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, obstacle: Option<Cause>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = obstacle;
     }
 }
 
@@ -26,7 +29,7 @@ pub struct Health {
 
 impl Health {
     pub fn new() -> Self {
-        Self { outage: Outage::default(), writable: Writable(Arc::new(AtomicBool::new(true))) }
+        Self { outage: Outage::default(), writable: Writable::default() }
     }
 
     pub fn writable(&self) -> Writable {
@@ -39,14 +42,14 @@ impl Health {
 
     /// Something was written.
     pub fn works(&mut self) {
-        self.writable.0.store(true, Ordering::Release);
+        self.writable.set(None);
         if let Some(outage) = self.outage.works(Instant::now()) {
             tracing::info!(outage_seconds = outage.as_secs_f64(), "the database can be written to again");
         }
     }
 
     pub fn fails(&mut self, error: &storage::Error) {
-        self.writable.0.store(false, Ordering::Release);
+        self.writable.set(Some(error.cause()));
         let reason = error.reason();
         match self.outage.fails(Instant::now()) {
             Complaint::Begins => {

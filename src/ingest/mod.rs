@@ -23,7 +23,7 @@ pub use bulk::{Effect, Mode};
 pub use plan::Rules;
 pub use writer::{Settings, Unwritten, Writer, tell};
 
-use crate::storage::Letter;
+use crate::storage::{Cause, Letter};
 use health::Writable;
 
 /// What somebody wants to have recorded.
@@ -71,8 +71,8 @@ pub enum Error {
     Refused(#[from] Refusal),
     #[error("more is coming in than the disk can take")]
     Overloaded,
-    #[error("the database does not answer")]
-    Unavailable,
+    #[error("{}", .0.words())]
+    Unavailable(Cause),
     /// The same command will fail again; the log says why.
     #[error("the database will not have it")]
     Failed,
@@ -170,7 +170,7 @@ impl Ingest {
         let place = tokio::time::timeout_at(deadline, self.queue.reserve())
             .await
             .map_err(|_| Error::Overloaded)?
-            .map_err(|_| Error::Unavailable)?;
+            .map_err(|_| Error::Unavailable(Cause::Silent))?;
         let (answer, mut answered) = oneshot::channel();
         let taken = Arc::new(AtomicBool::new(false));
         place.send(Job { work: work(answer), deadline, taken: taken.clone() });
@@ -181,11 +181,11 @@ impl Ingest {
             // begun, so it may be on disk a moment later; the writer answers within a time of its own
             Err(_) => answered.await,
         };
-        outcome.map_err(|_| Error::Unavailable)
+        outcome.map_err(|_| Error::Unavailable(Cause::Silent))
     }
 
-    /// Whether what is handed in can be written, by what was tried last.
-    pub fn is_writable(&self) -> bool {
-        self.writable.now()
+    /// Why what is handed in cannot be written, by what was tried last; `None`: it can.
+    pub fn obstacle(&self) -> Option<Cause> {
+        self.writable.obstacle()
     }
 }

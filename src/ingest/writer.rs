@@ -162,7 +162,7 @@ impl Writer {
             Err(error) => {
                 self.health.fails(&error);
                 self.next_probe = Instant::now() + PROBES;
-                Err(Error::Unavailable)
+                Err(Error::Unavailable(error.cause()))
             }
         };
         for (sent, answer) in letters {
@@ -206,7 +206,7 @@ impl Writer {
             Ok(_) => "accepted",
             Err(Error::Refused(_)) => "refused",
             Err(Error::Overloaded) => "overloaded",
-            Err(Error::Unavailable) => "unavailable",
+            Err(Error::Unavailable(_)) => "unavailable",
             Err(Error::Failed) => "failed",
         };
         self.meters.commands.add(1, &[KeyValue::new("outcome", word)]);
@@ -235,7 +235,7 @@ impl Writer {
             Err(error) => {
                 self.health.fails(&error);
                 self.next_probe = Instant::now() + PROBES;
-                Err(Error::Unavailable)
+                Err(Error::Unavailable(error.cause()))
             }
         }
     }

@@ -4,6 +4,8 @@ use sqlx::error::DatabaseError;
 use sqlx::postgres::PgDatabaseError;
 use sqlx::sqlite::SqliteError;
 
+use super::Cause;
+
 /// A failure of the database or of this program, never of the caller's data.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -14,7 +16,7 @@ pub enum Error {
     /// database in the place of this one. What was known is forgotten; the same work done again learns it anew.
     #[error("the database is not as it was left")]
     Changed,
-    #[error("the database does not answer as it should")]
+    #[error("{}", Cause::of(.0).words())]
     Unavailable(#[source] sqlx::Error),
     /// Given up by us; what was begun may still be done.
     #[error("the database takes too long")]
@@ -37,6 +39,14 @@ impl Error {
     /// What the driver says about it, for the log.
     pub fn reason(&self) -> String {
         std::error::Error::source(self).map(ToString::to_string).unwrap_or_default()
+    }
+
+    /// What somebody has to mend.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Unavailable(error) => Cause::of(error),
+            _ => Cause::Silent,
+        }
     }
 
     /// One word for it, for metrics.

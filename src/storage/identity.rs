@@ -74,7 +74,8 @@ impl Store {
     /// Whether this process may export, becoming the one that does if there is none. SQLite: always, the file is ours
     /// alone. PostgreSQL: while our connection holds the advisory lock. A connection that does not answer has lost
     /// it; and from one that the server has not heard of for `silence` it takes the lock, because a process that is
-    /// frozen or cut off would keep it for ever.
+    /// frozen or cut off would keep it for ever. A replica of the server has locks of its own and totals of the past:
+    /// whoever is connected to one does not lead.
     pub async fn lead(&self, silence: Duration) -> Result<bool, Error> {
         let Pool::Postgres { write, .. } = &self.pool else { return Ok(true) };
         if self.leads().await {
@@ -89,7 +90,9 @@ impl Store {
                 Err(error) if error.as_database_error().is_none() => return Err(error),
                 _ => {}
             }
-            let lock = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LEADER_LOCK);
+            let lock =
+                sqlx::query_scalar("SELECT CASE WHEN pg_is_in_recovery() THEN false ELSE pg_try_advisory_lock($1) END")
+                    .bind(LEADER_LOCK);
             let held: bool = lock.fetch_one(&mut connection).await?;
             Ok((connection, held))
         })

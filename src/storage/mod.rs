@@ -5,6 +5,7 @@
 mod engine;
 mod answers;
 mod backfills;
+mod cause;
 mod changes;
 mod deployments;
 mod error;
@@ -22,6 +23,7 @@ mod open;
 mod past;
 mod pg_writer;
 mod rows;
+mod schema;
 mod series;
 mod totals;
 mod tx;
@@ -32,6 +34,7 @@ use std::time::Duration;
 
 pub use answers::{DeploymentRow, GroupBy, IncidentRow, LinkedIncident, LinkedIncidents, Scope, Snapshot};
 pub use backfills::{Asked, Lease};
+pub use cause::Cause;
 pub use changes::PushedTo;
 pub use error::Error;
 pub use everything::{AnyDeployment, AnyIncident};

@@ -1,4 +1,4 @@
-//! Opening a store: connections, migrations, and clear words when it cannot be opened.
+//! Opening a store: connections, and clear words when it cannot be opened.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -7,21 +7,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Connection as _, PgConnection, SqliteConnection};
+use sqlx::{Connection as _, PgConnection};
 
 use super::engine::Pool;
 use super::pg_writer::PgWriter;
-use super::{Error, Inner, Store};
+use super::schema::{migrate_postgres, migrate_sqlite};
+use super::{Cause, Error, Inner, Store};
 use crate::config;
 
 /// What services call themselves at a server.
 pub(super) const SERVICE: &str = "em-metrics";
-
-static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// How long anything may wait for a connection, and for a server to show that it is there.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -60,6 +57,8 @@ impl Store {
                 "another em-metrics is using {shown}: stop it, give this one another SQLITE_DB, or share a PostgreSQL with DATABASE_URL"
             ))
         })?;
+        let cannot_open =
+            |error: sqlx::Error| Error::Open(format!("cannot open the SQLite file {shown}: {error}{}", advice(&error)));
         let options = sqlite_options(path).busy_timeout(ACQUIRE_TIMEOUT.min(write_limit * 4 / 5));
         let write = SqlitePoolOptions::new()
             .max_connections(1)
@@ -78,8 +77,10 @@ impl Store {
             // a statement's undo log stays in memory; it would go through a file in /tmp, if there is one at all
             .connect_with(options.clone().pragma("temp_store", "memory").row_buffer_size(ROWS))
             .await
-            .map_err(|error| Error::Open(format!("cannot open the SQLite file {shown}: {error}")))?;
-        migrate(&SQLITE, &write, &format!("the SQLite file {shown}")).await?;
+            .map_err(cannot_open)?;
+        let mut connection = write.acquire().await.map_err(cannot_open)?;
+        migrate_sqlite(&mut connection, &format!("the SQLite file {shown}")).await?;
+        drop(connection);
         let read = SqlitePoolOptions::new()
             .max_connections(read_connections)
             .acquire_timeout(ACQUIRE_TIMEOUT)
@@ -102,7 +103,12 @@ impl Store {
             Ok(read) => read,
             Err(error) => return Err(unreachable(error, &options, &shown).await),
         };
-        migrate(&POSTGRES, &read, &shown).await?;
+        let mut connection = match read.acquire().await {
+            Ok(connection) => connection,
+            Err(error) => return Err(unreachable(error, &options, &shown).await),
+        };
+        migrate_postgres(&mut connection, &shown).await?;
+        drop(connection);
         let write = PgWriter::new(options, write_limit);
         Ok(Self { pool: Pool::Postgres { read, write }, inner: Arc::default() })
     }
@@ -121,15 +127,19 @@ async fn unreachable(error: sqlx::Error, options: &PgConnectOptions, shown: &str
 }
 
 /// What to do about it, where that is known.
-fn advice(error: &sqlx::Error) -> &'static str {
+pub(super) fn advice(error: &sqlx::Error) -> &'static str {
+    match Cause::of(error) {
+        Cause::Full => return "; make space on its disk",
+        Cause::Forbidden => {
+            return "; the user of DATABASE_URL must be allowed to make tables: GRANT CREATE, USAGE ON SCHEMA public TO it";
+        }
+        Cause::ReadOnly => return "; this user must be allowed to write to it, and to its folder if it is a file",
+        Cause::Silent => {}
+    }
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     match code.as_deref() {
         Some("28P01" | "28000") => "; check the user and the password of DATABASE_URL",
         Some("3D000") => "; make that database, or name another one in DATABASE_URL",
-        Some("42501") => {
-            "; the user of DATABASE_URL must be allowed to make tables: GRANT CREATE, USAGE ON SCHEMA public TO it"
-        }
-        Some("25006") => "; it only reads: name the primary server in DATABASE_URL, not a replica",
         Some("53300") => "; allow it more connections, or em-metrics fewer (storage.read_connections)",
         Some(_) => "",
         None => "; is it running and to be reached from here, and is DATABASE_URL right?",
@@ -161,47 +171,6 @@ pub(super) fn postgres_options(url: &str) -> Result<(PgConnectOptions, String), 
     let database = options.get_database().unwrap_or("");
     let shown = format!("PostgreSQL at {}:{}/{database}", options.get_host(), options.get_port());
     Ok((options, shown))
-}
-
-pub(super) async fn migrate_sqlite(connection: &mut SqliteConnection, shown: &str) -> Result<(), Error> {
-    migrate(&SQLITE, connection, shown).await
-}
-
-pub(super) async fn migrate_postgres(connection: &mut PgConnection, shown: &str) -> Result<(), Error> {
-    migrate(&POSTGRES, connection, shown).await
-}
-
-/// The version of the schema that this program makes and knows.
-pub(super) fn schema_version() -> i64 {
-    SQLITE.iter().map(|migration| migration.version).max().unwrap_or(0)
-}
-
-async fn migrate<'a, A>(migrator: &Migrator, pool: A, shown: &str) -> Result<(), Error>
-where
-    A: sqlx::Acquire<'a>,
-    <A::Connection as std::ops::Deref>::Target: sqlx::migrate::Migrate,
-{
-    migrator.run(pool).await.map_err(|error| {
-        Error::Open(match error {
-            MigrateError::VersionMissing(version) | MigrateError::VersionTooNew(version, _) => format!(
-                "{shown} has been used by a newer em-metrics (schema {version}): run that version or a later one"
-            ),
-            MigrateError::VersionMismatch(version) => {
-                format!("{shown} was made by another build of em-metrics (schema {version} differs)")
-            }
-            other => {
-                let advice = match &other {
-                    MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)
-                        if error.as_database_error().is_some() =>
-                    {
-                        advice(error)
-                    }
-                    _ => "",
-                };
-                format!("cannot bring the schema of {shown} up to date: {other}{advice}")
-            }
-        })
-    })
 }
 
 /// One process to a file: a second one would export the same totals under the same name. `None`: there is another.

@@ -8,7 +8,7 @@ use sqlx::{FromRow, Sqlite, Transaction};
 use super::engine::{Dialect, Pool, Texts};
 use super::pg_writer::PgWrite;
 use super::series::{SeriesIds, Totals};
-use super::{Entry, Error, Store};
+use super::{Cause, Entry, Error, Store};
 use crate::domain::{Clock, Deployment, Incident, Name};
 use crate::metrics::Labels;
 
@@ -93,6 +93,8 @@ impl<'a> Tx<'a> {
     pub async fn end<T>(self, outcome: Result<T, Error>) -> Result<T, Error> {
         match outcome {
             Ok(done) => self.commit().await.map(|()| done),
+            // elsewhere there may be a primary by now: another connection is to find it
+            Err(error) if error.cause() == Cause::ReadOnly => Err(error),
             Err(error) => {
                 self.rollback().await;
                 Err(error)

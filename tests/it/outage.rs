@@ -39,7 +39,7 @@ async fn app(engine: Engine) -> App {
 
 impl App {
     /// Sends what cannot be written now.
-    async fn unavailable(&self, body: Value) -> Answer {
+    pub async fn unavailable(&self, body: Value) -> Answer {
         let sent = Instant::now();
         let answer = self.post("/deployments", body).await;
         assert!(sent.elapsed() < REQUEST + SLACK, "answered after {:?}", sent.elapsed());
@@ -49,7 +49,7 @@ impl App {
     }
 
     /// Waits, without sending anything that would be written, until it says that it is ready.
-    async fn comes_back(&self) {
+    pub async fn comes_back(&self) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while self.get("/health/ready").await.status != 200 {
             assert!(Instant::now() < deadline, "it does not come back");
@@ -215,11 +215,15 @@ async fn a_database_that_may_only_be_read_is_not_ready_until_it_may_be_written()
     let name = app.database.url().rsplit('/').next().unwrap().to_owned();
     other.execute(format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).await;
     other.execute(end_sessions).await;
-    app.unavailable(start("1")).await;
-    app.get("/health/ready").await.expect_problem(503, "unavailable");
+    let answer = app.unavailable(start("1")).await;
+    assert!(answer.text.contains("can only be read for now"), "{}", answer.text);
+    let ready = app.get("/health/ready").await;
+    ready.expect_problem(503, "unavailable");
+    assert!(ready.text.contains("can only be read for now"), "{}", ready.text);
+    app.get("/deployments").await.expect(200);
     other.execute("SET default_transaction_read_only = off").await;
     other.execute(format!("ALTER DATABASE {name} RESET default_transaction_read_only")).await;
-    other.execute(end_sessions).await;
+    // whoever is connected still only reads, as with a primary that has become a replica: it finds out by itself
     app.comes_back().await;
     app.post("/deployments", start("1")).await.expect(201);
     app.expect_exact().await;

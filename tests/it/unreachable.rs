@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use em_metrics::config::Storage;
+use em_metrics::config::{Config, Storage};
 use em_metrics::storage::Store;
+use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use url::Url;
 
+use crate::app::App;
 use crate::engine::Engine;
 
 /// What is said when it is to be opened.
@@ -54,4 +56,49 @@ async fn what_is_wrong_with_a_server_is_said_with_what_to_do() {
     silent.set_port(Some(1)).unwrap();
     let silent = said(&silent).await;
     assert!(silent.contains("refused") && silent.contains("is it running"), "{silent}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_only_use_the_tables_serves_and_is_told_what_is_missing() {
+    let database = Engine::Postgres.database().await;
+    let address: Url = database.url().parse().unwrap();
+    let role = format!("\"user_{}\"", address.path().trim_start_matches('/'));
+    let mut weak = address.clone();
+    weak.set_username(role.trim_matches('"')).unwrap();
+    tell(&address, format!("CREATE ROLE {role} LOGIN")).await;
+    let nothing = said(&weak).await;
+    assert!(nothing.contains("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES"), "{nothing}");
+    tell(&address, format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")).await;
+    let reading = said(&weak).await;
+    assert!(
+        reading.contains("cannot use deployments, incidents,") && reading.contains("GRANT SELECT, INSERT"),
+        "{reading}"
+    );
+    tell(&address, format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")).await;
+
+    let configure = |config: &mut Config| config.storage.database_url = Some(weak.to_string().into());
+    let app = App::start(database, configure).await;
+    let start = |id: &str| json!({"id": id, "project_id": "shop", "first_commit_at": "2026-06-15T10:00:00Z"});
+    app.post("/deployments", start("1")).await.expect(201);
+    tell(&address, format!("REVOKE INSERT ON journal FROM {role}")).await;
+    let answer = app.unavailable(start("2")).await;
+    assert!(answer.text.contains("whose log says what to grant"), "{}", answer.text);
+    app.get("/health/ready").await.expect_problem(503, "unavailable");
+    app.get("/deployments/1").await.expect(200);
+    tell(&address, format!("GRANT INSERT ON journal TO {role}")).await;
+    app.comes_back().await;
+    app.post("/deployments", start("2")).await.expect(201);
+    app.expect_exact().await;
+    let database = app.stop().await;
+
+    // an older schema is for its owner to change
+    tell(&address, "DELETE FROM _sqlx_migrations WHERE version > 7".to_owned()).await;
+    for grant in [String::new(), format!("GRANT CREATE ON SCHEMA public TO {role}")] {
+        tell(&address, grant).await;
+        let older = said(&weak).await;
+        assert!(older.contains("it has schema 7") && older.contains("run `em-metrics migrate` as the user"), "{older}");
+    }
+    tell(&address, format!("DROP OWNED BY {role}")).await;
+    tell(&address, format!("DROP ROLE {role}")).await;
+    drop(database);
 }

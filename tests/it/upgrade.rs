@@ -1,7 +1,11 @@
 //! A database of an older version: it is brought up to date with all that is in it, and while replicas of both
 //! versions run, the older one goes on.
 
+use std::time::Duration;
+
+use em_metrics::config::Config;
 use em_metrics::metrics::Metric;
+use em_metrics::storage::Store;
 use serde_json::json;
 
 use crate::app::App;
@@ -10,6 +14,7 @@ use crate::engine::Engine;
 on_each_engine! {
     sums_of_the_version_before_go_on,
     incidents_of_the_version_before_have_a_known_beginning_or_none,
+    a_schema_of_a_later_version_is_refused_and_left_as_it_is,
 }
 
 /// As version 2 left a deployment and two of its series.
@@ -76,4 +81,21 @@ async fn incidents_of_the_version_before_have_a_known_beginning_or_none(engine: 
     // and as it goes on to write them
     older.execute("UPDATE incidents SET started_at = 4000000 WHERE id = 'a'").await;
     assert_eq!(app.database.texts(measured).await, ["a"]);
+}
+
+async fn a_schema_of_a_later_version_is_refused_and_left_as_it_is(engine: Engine) {
+    let database = engine.app().await.stop().await;
+    let mut config = Config::default();
+    database.configure(&mut config);
+    let refused = async || Store::open(&config.storage, Duration::from_secs(5)).await.unwrap_err().to_string();
+    let migrations = "SELECT version || ' ' || description FROM _sqlx_migrations ORDER BY version";
+    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+                 SELECT 9999, 'later', success, checksum, 0 FROM _sqlx_migrations WHERE version = 1";
+    database.other().await.execute(later).await;
+    let there = database.texts(migrations).await;
+    let later = refused().await;
+    assert!(later.contains("newer em-metrics (schema 9999): run that version or a later one"), "{later}");
+    assert_eq!(database.texts(migrations).await, there);
+    database.other().await.execute("DELETE FROM _sqlx_migrations WHERE version = 9999").await;
+    App::start(database, |_| ()).await.get("/health/ready").await.expect(200);
 }

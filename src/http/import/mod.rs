@@ -201,7 +201,7 @@ impl Import<'_> {
     fn broken_off(&self, error: ingest::Error) -> Problem {
         let is_first = self.report.created + self.report.changed + self.report.unchanged == 0;
         match error {
-            ingest::Error::Overloaded | ingest::Error::Unavailable if !is_first => Problem::unavailable(
+            ingest::Error::Overloaded | ingest::Error::Unavailable(_) if !is_first => Problem::unavailable(
                 "the first lines are recorded, the rest is not; send it again, what is recorded does not count twice",
             ),
             ingest::Error::Failed if !is_first => Problem::new(

@@ -11,11 +11,12 @@ mod recount;
 mod rows;
 mod tables;
 
-use super::{Error, Store, open};
+use super::{Error, Store, schema};
 use crate::config;
 use rows::{Changes, Page, Row, Sum};
 use side::{Marks, Role, Side, UNDO, refused};
-use tables::{Layout, TABLES};
+use tables::Layout;
+pub use tables::TABLES;
 
 /// What a move says while it runs.
 #[derive(Debug)]
@@ -178,7 +179,7 @@ async fn look_at_both(source: &Side, marks: &Marks, target: &mut Side) -> Result
 /// A store that is in use is not migrated under its service.
 async fn expect_schema(source: &mut Side) -> Result<(), Error> {
     let (found, known) =
-        (source.number("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").await?, open::schema_version());
+        (source.number("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations").await?, schema::version());
     if found == known {
         return Ok(());
     }

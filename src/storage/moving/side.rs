@@ -7,8 +7,9 @@ use secrecy::ExposeSecret as _;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 
 use super::super::Error;
-use super::super::open::{self, migrate_postgres, migrate_sqlite, postgres_options, sqlite_options};
+use super::super::open::{self, postgres_options, sqlite_options};
 use super::super::pg_writer::connect;
+use super::super::schema::{migrate_postgres, migrate_sqlite};
 use super::tables::TABLES;
 use crate::config;
 
