@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::memory::{Kept, Shared};
 use crate::domain::Name;
 use crate::dora::index::{Astray, Index, ShelfNumber};
 use crate::dora::{Bare, Incident};
 use crate::storage::{self, AnyDeployment, AnyIncident};
+use crate::telemetry::{Complaint, Outage};
 
 /// Changes that the keeper takes in at once.
 const BATCH: usize = 5000;
@@ -31,8 +34,9 @@ enum Failure {
 impl Shared {
     /// Until there are too many facts.
     pub(super) async fn keep(&self) {
+        let mut outage = Outage::default();
         loop {
-            match self.load_and_follow().await {
+            match self.load_and_follow(&mut outage).await {
                 Failure::TooMuch(bytes) => {
                     let bound = self.bound;
                     tracing::warn!(
@@ -42,17 +46,19 @@ impl Shared {
                     );
                     return;
                 }
-                failure => tracing::warn!(%failure, "the index in memory is not kept; trying again"),
+                failure => complain(&mut outage, &failure),
             }
             self.drop_index();
             tokio::time::sleep(RETRY).await;
         }
     }
 
-    async fn load_and_follow(&self) -> Failure {
+    async fn load_and_follow(&self, outage: &mut Outage) -> Failure {
         if let Err(failure) = self.load().await {
             return failure;
         }
+        // being ready has been told
+        let _ = outage.works(Instant::now());
         loop {
             match self.step().await {
                 Ok(true) => {}
@@ -70,7 +76,7 @@ impl Shared {
     }
 
     async fn load(&self) -> Result<(), Failure> {
-        let began = tokio::time::Instant::now();
+        let began = Instant::now();
         let (mut snapshot, horizon) = self.store.snapshot_to_follow().await?;
         let mut index = Index::default();
         let take = |row: AnyIncident<'_>| {
@@ -141,6 +147,17 @@ impl Shared {
             kept.horizon.set_mark(mark);
         }
         Ok(more)
+    }
+}
+
+/// Once, and now and then while it lasts: answers come from the store meanwhile, so it is no more than slow.
+fn complain(outage: &mut Outage, failure: &Failure) {
+    match outage.fails(Instant::now()) {
+        Complaint::Begins => tracing::warn!(%failure, "the index in memory is not kept; trying again"),
+        Complaint::GoesOn { failures } => {
+            tracing::warn!(%failure, failures, "the index in memory is still not kept");
+        }
+        Complaint::Nothing => tracing::debug!(%failure, "the index in memory is not kept"),
     }
 }
 

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 /// How often an outage that lasts is told again, by those who tell it again.
 const REMINDER: Duration = Duration::from_mins(1);
-/// Without a failure, for what may work once in the middle of an outage.
-const SETTLED: Duration = Duration::from_secs(10);
+/// Without a failure, for what may work once in the middle of an outage; and longer than it may be from one look of a
+/// supervisor to the next, who may be the only one to ask.
+const SETTLED: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]
 pub struct Outage {
@@ -110,8 +111,8 @@ mod tests {
         assert_eq!(outage.fails(at(63)), Complaint::Nothing);
         assert_eq!((outage.lasts(), outage.works(at(92))), (true, Some(Duration::from_secs(90))));
         assert_eq!((outage.works(at(93)), outage.fails(at(94))), (None, Complaint::Begins));
-        assert_eq!((outage.settles(at(103)), outage.settles(at(104))), (None, Some(Duration::from_secs(10))));
-        assert_eq!(outage.settles(at(120)), None);
+        assert_eq!((outage.settles(at(123)), outage.settles(at(124))), (None, Some(Duration::from_secs(30))));
+        assert_eq!(outage.settles(at(140)), None);
     }
 
     #[test]
@@ -123,7 +124,7 @@ mod tests {
             all.filter(|complaint| *complaint != Complaint::Nothing).collect()
         };
         assert_eq!(said(0..700), [Complaint::Begins, Complaint::GoesOn { failures: 600 }]);
-        assert_eq!(said(810..820), [Complaint::Begins]);
+        assert_eq!(said(1010..1020), [Complaint::Begins]);
     }
 
     #[test]

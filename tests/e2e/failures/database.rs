@@ -1,7 +1,7 @@
 //! A PostgreSQL of the test's own, to be killed.
 
 use std::os::unix::fs::{MetadataExt as _, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -33,26 +33,65 @@ pub enum End {
 impl Postgres {
     /// On this address and on the machine's own.
     pub async fn start(host: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("em-metrics-failures").tempdir().unwrap();
-        let bin = engine("EM_TEST_PG_BIN");
-        let mut server = Self { folder, bin, host: host.to_owned(), port: free_port(), program: None };
-        if is_root() {
-            chown(server.folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
-        }
+        Self::made(host, &std::env::temp_dir(), None).await
+    }
+
+    /// With its data on one disk, and its log on another.
+    pub async fn on(data: &Path, log: &Path) -> Self {
+        Self::made("127.0.0.1", data, Some(log)).await
+    }
+
+    async fn made(host: &str, parent: &Path, log: Option<&Path>) -> Self {
+        let mut server = Self::nowhere(host, parent);
         let mut command = server.command("initdb");
-        command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D"]);
-        let made = command.arg(server.folder.path().join("data")).output().await.unwrap();
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        command.args(["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "--wal-segsize=1"]);
+        if let Some(log) = log {
+            command.arg("--waldir").arg(log.join("log"));
+        }
+        run(command.arg("-D").arg(server.folder.path().join("data"))).await;
         // who is let in: everybody who can reach it
         let hba = server.folder.path().join("data/pg_hba.conf");
-        std::fs::write(hba, "local all all trust\nhost all all all trust\n").unwrap();
+        std::fs::write(hba, "local all all trust\nhost all all all trust\nhost replication all all trust\n").unwrap();
         server.resume().await;
         server
+    }
+
+    fn nowhere(host: &str, parent: &Path) -> Self {
+        let folder = tempfile::Builder::new().prefix("em-metrics-failures").tempdir_in(parent).unwrap();
+        if is_root() {
+            chown(folder.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        Self { folder, bin: engine("EM_TEST_PG_BIN"), host: host.to_owned(), port: free_port(), program: None }
+    }
+
+    /// A replica of it, which only reads.
+    pub async fn replica(&self) -> Self {
+        let mut server = Self::nowhere(&self.host, &std::env::temp_dir());
+        let mut command = server.command("pg_basebackup");
+        command.args(["-d", &self.url(), "-R", "-X", "stream", "-c", "fast", "--no-sync", "-D"]);
+        run(command.arg(server.folder.path().join("data"))).await;
+        server.resume().await;
+        server
+    }
+
+    /// From now on it is the primary.
+    pub async fn promote(&self) {
+        let mut command = self.command("pg_ctl");
+        run(command.args(["promote", "-w", "-D"]).arg(self.folder.path().join("data"))).await;
+    }
+
+    /// Whether it has not ended by itself.
+    pub fn is_running(&mut self) -> bool {
+        self.program.as_mut().is_some_and(|program| !program.has_ended())
     }
 
     /// The machine's own way to it, which is never cut.
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     pub fn url_at(&self, host: &str) -> String {
@@ -81,7 +120,8 @@ impl Postgres {
             command.args(["-p", &self.port.to_string(), "-h", &addresses.join(",")]);
             // the processes are killed, not the machine: what is written is there
             command.args(["-c", "fsync=off", "-c", "max_connections=300", "-c", "shared_buffers=64MB"]);
-            match Program::try_start(command, "ready to accept connections").await {
+            command.args(["-c", "min_wal_size=4MB", "-c", "max_wal_size=8MB"]);
+            match Program::try_start(command, "database system is ready to accept").await {
                 Ok((program, _)) => {
                     self.program = Some(program);
                     return;
@@ -101,6 +141,11 @@ impl Postgres {
         }
         command
     }
+}
+
+async fn run(command: &mut Command) {
+    let done = command.output().await.unwrap();
+    assert!(done.status.success(), "{command:?}: {}", String::from_utf8_lossy(&done.stderr));
 }
 
 fn is_root() -> bool {

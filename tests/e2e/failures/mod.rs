@@ -5,9 +5,13 @@
 
 mod cluster;
 mod database;
+mod disk;
+mod full;
 mod load;
 mod network;
 mod rolling;
+mod scrapes;
+mod standby;
 mod trouble;
 mod verdict;
 
@@ -21,6 +25,7 @@ use crate::recount;
 use cluster::Cluster;
 use load::{Load, Tries};
 use network::Cable;
+use scrapes::Scrapes;
 use trouble::Trouble;
 
 const REPLICAS: usize = 3;
@@ -42,6 +47,7 @@ async fn nothing_is_lost_and_nothing_counted_twice_whatever_fails() {
     cluster.start(REPLICAS, &collector.http_url(), CYCLE).await;
 
     let mut load = Load::start(CLIENTS, Duration::from_millis(40), cluster.urls(), seed, Tries::Many);
+    let scrapes = Scrapes::start(cluster.urls());
     let mut figures = verdict::Figures::default();
     for trouble in Trouble::OF_THE_LEADER {
         let taken = cluster.leader_falls(trouble).await;
@@ -56,7 +62,8 @@ async fn nothing_is_lost_and_nothing_counted_twice_whatever_fails() {
     recount::check(&cluster.database.url()).await;
     let client = client();
     verdict::facts_are_there_once(&client, &cluster.urls(), &ledger).await;
-    verdict::replicas_show_the_same(&client, &cluster.urls()).await;
+    verdict::replicas_show_the_truth(&client, &cluster.urls(), &ledger).await;
+    scrapes.finish().await.tell();
     verdict::steps_are_facts(&prometheus, &ledger, &mut figures).await;
     figures.takeovers = cluster.leaders().len();
     figures.tell(&ledger);

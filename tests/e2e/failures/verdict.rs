@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::database::End;
 use super::load::Ledger;
+use super::scrapes;
 use super::trouble::Trouble;
 use crate::prometheus::Prometheus;
 
@@ -94,13 +95,24 @@ fn said<'a>(fact: &'a Value, field: &str) -> Option<&'a Value> {
     fact.get(field).filter(|value| !value.is_null())
 }
 
-/// The totals on the page of every replica.
-pub async fn replicas_show_the_same(client: &reqwest::Client, replicas: &[String]) {
+/// The totals on the page of every replica: the same, and what the acknowledged facts come to.
+pub async fn replicas_show_the_truth(client: &reqwest::Client, replicas: &[String], ledger: &Ledger) {
     let mut first = None;
     for replica in replicas {
         let page = client.get(format!("{replica}/metrics")).send().await.unwrap().text().await.unwrap();
-        let totals: Vec<_> = page.lines().filter(|line| line.contains("project_id=")).map(str::to_owned).collect();
-        assert!(!totals.is_empty(), "{page}");
+        let totals = scrapes::totals(&page);
+        let mut shown = BTreeMap::new();
+        for (series, total) in &totals {
+            let (name, labels) = series.split_once('{').unwrap();
+            let project = labels.split_once("project_id=\"").unwrap().1.split_once('"').unwrap().0;
+            *shown.entry((name.to_owned(), project.to_owned())).or_insert(0.0) += total;
+        }
+        let truth = ledger.truth.lock().unwrap().clone();
+        assert!(truth.len() > 5, "{truth:?}");
+        for ((series, project), count) in truth {
+            let shown = shown.get(&(series.to_owned(), project.clone())).copied();
+            assert_eq!(shown, Some(count), "{series} of {project} at {replica}");
+        }
         assert_eq!(first.get_or_insert_with(|| totals.clone()), &totals, "{replica}");
     }
 }
