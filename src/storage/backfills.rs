@@ -1,4 +1,4 @@
-//! How far the reading of forges' APIs is, and who does it.
+//! How far the reading of forges' APIs is, and who does it; and whose turn it is with other work that one does for all.
 
 use std::sync::LazyLock;
 
@@ -63,6 +63,11 @@ impl Store {
             })
             .await?;
         Ok(state.map(|state| (Lease { key: key.to_owned(), until }, state)))
+    }
+
+    /// Whether it is for this process to do what one of all does once in a while. Then nobody else does before `until`.
+    pub async fn take_turn(&self, work: &str, now: Timestamp, until: Timestamp) -> Result<bool, Error> {
+        Ok(self.claim_backfill(work, now, until).await?.is_some())
     }
 
     /// Writes down how far a backfill is, and has it until then, or due then. `false`: it is somebody else's by now.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use em_metrics::config::{Config, Source};
 use em_metrics::domain::{Clock, Timestamp};
+use em_metrics::ingest::webhooks::InboxKeeper;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::json;
@@ -17,7 +18,7 @@ use crate::webhooks::inbox::{SECRET, settled, source};
 /// Longer than these tests take.
 const AGES: Duration = Duration::from_hours(1);
 
-async fn two() -> (App, App) {
+pub async fn two() -> (App, App) {
     let first = Engine::Postgres.app().await;
     let second = App::start(first.database.shared(), |_| ()).await;
     (first, second)
@@ -142,4 +143,51 @@ async fn deliveries_that_two_replicas_take_in_at_once_are_all_answered_with_200(
         answer.expect(200);
     }
     assert_eq!(settled(&first).await.len(), 200);
+    let attempts = first.database.texts("SELECT DISTINCT CAST(attempts AS TEXT) FROM inbox").await;
+    assert_eq!(attempts, ["1"], "each was for one of them to read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_does_for_all_is_done_by_one_at_a_time_and_by_another_when_it_is_due_again() {
+    let (first, second) = two().await;
+    let at = |time: &str| Timestamp::parse(time).unwrap();
+    let (now, until, later) = (at("2026-06-15T12:00:00Z"), at("2026-06-15T12:30:00Z"), at("2026-06-15T13:00:00Z"));
+    for (now, until) in [(now, until), (until, later)] {
+        let at_once = (0..10).map(|n| {
+            let store = if n % 2 == 0 { &first.store } else { &second.store };
+            async move { store.take_turn("sweeping", now, until).await.unwrap() }
+        });
+        assert_eq!(join_all(at_once).await.into_iter().filter(|is_ours| *is_ours).count(), 1);
+        // whoever has it does not take it on once more either
+        assert!(!first.store.take_turn("sweeping", now, until).await.unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_deliveries_are_cleared_away_by_one_of_them() {
+    let configure = |config: &mut Config| config.webhooks.sources = vec![source("github")];
+    let first = Engine::Postgres.app_with(configure).await;
+    let second = App::start(first.database.shared(), configure).await;
+    // what each of them does by itself at its start is over
+    let turns = "SELECT CAST(due_at AS TEXT) FROM backfills WHERE key = 'clearing the inbox'";
+    while first.database.texts(turns).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let request = first.request(Method::POST, "/webhooks/github").header("x-github-event", "ping").body("{}");
+    let request = request.header("x-github-delivery", "1").header("authorization", format!("Bearer {SECRET}"));
+    Answer::of(request).await.expect(200);
+    settled(&first).await;
+    let keepers = [&first, &second]
+        .map(|app| InboxKeeper::new(app.store.clone(), app.clock.clone(), &em_metrics::config::Webhooks::default()));
+    let cleared = async |now: &str| {
+        first.set_now(now);
+        second.set_now(now);
+        let both = join_all(keepers.iter().map(InboxKeeper::clear)).await;
+        both.into_iter().filter_map(Result::unwrap).collect::<Vec<_>>()
+    };
+    // thirty days later
+    assert_eq!(cleared("2026-07-15T12:00:01Z").await, [1]);
+    assert_eq!(cleared("2026-07-15T12:30:00Z").await, [0; 0]);
+    assert_eq!(cleared("2026-07-15T12:30:01Z").await, [0]);
+    assert_eq!(settled(&second).await.len(), 0);
 }

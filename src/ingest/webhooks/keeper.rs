@@ -15,8 +15,8 @@ use crate::telemetry::instruments;
 
 /// How often it looks.
 const ROUND: Duration = Duration::from_mins(1);
-/// How often it clears away, in rounds.
-const CLEARING: u32 = 30;
+/// How often one of all replicas clears away.
+const CLEARING: Duration = Duration::from_mins(30);
 
 #[derive(Debug)]
 pub struct InboxKeeper {
@@ -47,13 +47,14 @@ impl InboxKeeper {
 
     /// Works until it is told to stop.
     pub async fn run(mut self, stop: CancellationToken) {
-        let mut rounds = (0..CLEARING).cycle();
         loop {
             if let Err(error) = self.look().await {
                 tracing::debug!(%error, "the inbox could not be looked at");
             }
-            if rounds.next() == Some(0) {
-                self.clear().await;
+            match self.clear().await {
+                Ok(None | Some(0)) => {}
+                Ok(Some(cleared)) => tracing::info!(cleared, "old deliveries were cleared away"),
+                Err(error) => tracing::warn!(%error, "old deliveries could not be cleared away; trying again later"),
             }
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -88,13 +89,13 @@ impl InboxKeeper {
         Ok(&self.silent)
     }
 
-    async fn clear(&self) {
-        let before = self.clock.now().earlier(self.retention);
-        match self.store.clear_inbox(before, self.most_bytes).await {
-            Ok(0) => {}
-            Ok(cleared) => tracing::info!(cleared, "old deliveries were cleared away"),
-            Err(error) => tracing::warn!(%error, "old deliveries could not be cleared away; trying again later"),
+    /// Clears away what is old or too much, if that is due and nobody else does it; how much that was.
+    pub async fn clear(&self) -> Result<Option<u64>, storage::Error> {
+        let now = self.clock.now();
+        if !self.store.take_turn("clearing the inbox", now, now.later(CLEARING)).await? {
+            return Ok(None);
         }
+        self.store.clear_inbox(now.earlier(self.retention), self.most_bytes).await.map(Some)
     }
 }
 

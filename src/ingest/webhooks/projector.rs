@@ -26,6 +26,8 @@ const LEASE: Duration = Duration::from_mins(1);
 const ROUND: Duration = Duration::from_secs(2);
 /// How often it looks for first commits that nobody has sent.
 const LOOKS: Duration = Duration::from_mins(1);
+/// How long nobody else looks because of the time alone; a little less, so that it is not missed by a moment.
+const TURN: Duration = Duration::from_secs(50);
 /// How many times as long as it has looked it then does not.
 const REST: u32 = 5;
 /// How long a delivery waits that could not be recorded; longer each time.
@@ -48,6 +50,8 @@ pub struct Projector {
     links: Links,
     /// When to look for first commits and causes again, if nothing comes in before.
     next_look: Instant,
+    /// Whether something has come in since it last looked; also what did before it began.
+    is_new: bool,
     /// Not before then, whatever comes in: looking takes a small part of the time, also where there is much to look at.
     rested: Instant,
 }
@@ -72,7 +76,21 @@ impl Projector {
         let first_commits = FirstCommits::new(store.clone(), ingest.clone(), clock.clone());
         let links = Links::new(store.clone(), ingest.clone(), clock.clone(), suggest_within);
         let (outage, next_look, rested) = (Outage::default(), Instant::now(), Instant::now());
-        Self { store, ingest, sources, clock, arrived, settled, outage, first_commits, links, next_look, rested }
+        let is_new = true;
+        Self {
+            store,
+            ingest,
+            sources,
+            clock,
+            arrived,
+            settled,
+            outage,
+            first_commits,
+            links,
+            next_look,
+            is_new,
+            rested,
+        }
     }
 
     /// Works until it is told to stop.
@@ -84,7 +102,7 @@ impl Projector {
             let more = match self.round().await {
                 Ok(claimed) => {
                     if claimed > 0 {
-                        self.next_look = Instant::now();
+                        (self.next_look, self.is_new) = (Instant::now(), true);
                     }
                     if let Some(outage) = self.outage.works(Instant::now()) {
                         tracing::info!(outage_seconds = outage.as_secs_f64(), "deliveries become facts again");
@@ -117,13 +135,22 @@ impl Projector {
         }
     }
 
-    /// What has come in may tell of first commits and causes, and so may the passing of time.
+    /// What has come in may tell of first commits and causes, and so may the passing of time. Whoever has taken in the
+    /// one looks at once; for the other one of all replicas is enough.
     async fn look(&mut self) {
         let began = Instant::now();
         if began < self.next_look.max(self.rested) {
             return;
         }
         self.next_look = began + LOOKS;
+        if !std::mem::take(&mut self.is_new) {
+            let now = self.clock.now();
+            match self.store.take_turn("first commits and causes", now, now.later(TURN)).await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => return tracing::debug!(%error, "whose turn it is to look is not known"),
+            }
+        }
         if let Err(error) = self.first_commits.look().await {
             tracing::warn!(%error, "first commits could not be looked for; trying again");
         }

@@ -1,6 +1,6 @@
 //! First commits that no push told of are asked of the forge.
 
-use em_metrics::config::Api;
+use em_metrics::config::{Api, Config};
 use serde_json::{Value, json};
 
 use super::fake::{Canned, Fake, page, refusal};
@@ -32,9 +32,13 @@ fn commits(at: &[&str]) -> Canned {
 }
 
 async fn story(engine: Engine, fake: &Fake) -> Story {
+    Story::begin_with(engine, asking(fake)).await
+}
+
+fn asking(fake: &Fake) -> impl FnOnce(&mut Config) {
     let api = json!({"vendor": "github", "url": fake.url, "token": "a-token-of-github"});
     let api: Api = serde_json::from_value(api).unwrap();
-    Story::begin_with(engine, |config| config.webhooks.apis = vec![api]).await
+    |config| config.webhooks.apis = vec![api]
 }
 
 /// Moves the clock, and has everybody look.
@@ -174,4 +178,29 @@ async fn what_was_not_to_be_found_is_asked_again_another_day(engine: Engine) {
     let [again] = &again[..] else { panic!("{again:?}") };
     assert_eq!((again.if_none_match.as_deref(), again.status), (Some("W/\"none\""), 304));
     assert_eq!(lead_times(&story).await, 0.0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_two_replicas_asks() {
+    let fake = Fake::start().await;
+    let sha = |n: u32| format!("c{n}");
+    for n in 2..=20 {
+        fake.at(&compare(&sha(n - 1), &sha(n)), [commits(&["2026-06-02T12:00:00Z"])]);
+    }
+    let mut one = story(Engine::Postgres, &fake).await;
+    let mut other = one.elsewhere(asking(&fake)).await;
+    for n in 1..=20 {
+        one.deployed(n, &sha(n), &format!("2026-06-05T00:00:{n:02}Z")).await;
+    }
+    let now = "2026-06-15T12:03:00Z";
+    tokio::join!(at(&mut one, now), at(&mut other, now));
+    for n in 2..=20 {
+        assert_eq!(other.first_commit(n).await, found("2026-06-02T12:00:00Z", "api"));
+    }
+    let asked = fake.asked();
+    for n in 2..=20 {
+        let path = compare(&sha(n - 1), &sha(n));
+        assert_eq!(asked.iter().filter(|asked| asked.path == path).count(), 1, "{asked:?}");
+    }
+    other.app.stop().await;
 }

@@ -27,7 +27,7 @@ async fn due(app: &App, at: &str) {
     let at = em_metrics::domain::Timestamp::parse(at).unwrap().micros().to_string();
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_mins(1);
     loop {
-        let due = app.database.texts("SELECT CAST(due_at AS TEXT) FROM backfills").await;
+        let due = app.database.texts("SELECT CAST(due_at AS TEXT) FROM backfills WHERE key LIKE 'github %'").await;
         if due == [at.clone()] {
             settled(app).await;
             return;

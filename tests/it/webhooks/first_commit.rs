@@ -36,6 +36,15 @@ impl Story {
         Self { app: engine.app_with(configure).await, told: 0 }
     }
 
+    /// Goes on being told, by other deliveries, at another replica.
+    pub async fn elsewhere(&self, more: impl FnOnce(&mut Config)) -> Self {
+        let configure = |config: &mut Config| {
+            config.webhooks.sources = vec![source("github")];
+            more(config);
+        };
+        Self { app: App::start(self.app.database.shared(), configure).await, told: 1000 }
+    }
+
     pub async fn tell(&mut self, event: &str, body: Value) {
         self.send(event, body).await;
         settled(&self.app).await;
