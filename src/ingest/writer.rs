@@ -22,6 +22,9 @@ const QUEUE: usize = 4096;
 const BULK_PATIENCE: Duration = Duration::from_millis(1);
 /// How often a batch is tried again when replicas meet.
 const TRIES: u32 = 10;
+/// When it is tried again after its connection has died: a database that comes back within this was never away.
+const AFTER_DEATH: [Duration; 4] =
+    [Duration::ZERO, Duration::from_millis(100), Duration::from_millis(400), Duration::from_millis(1500)];
 /// How often, after a write has failed, a small one tells whether the next would succeed.
 const PROBES: Duration = Duration::from_secs(1);
 
@@ -241,7 +244,7 @@ impl Writer {
     }
 
     async fn try_often(&self, commands: &[&Command], mode: Mode) -> Result<Done, storage::Error> {
-        let mut tries = Tries::default();
+        let mut tries = self.tries();
         loop {
             let started = Instant::now();
             let outcome = once(&self.store, commands, mode, &self.rules, Some(&self.clock)).await;
@@ -254,8 +257,13 @@ impl Writer {
         }
     }
 
+    fn tries(&self) -> Tries {
+        let waits: &[Duration] = if self.health.is_well() { &AFTER_DEATH } else { &[] };
+        Tries { done: 0, after_death: waits.iter() }
+    }
+
     async fn receive(&self, letters: &[&Letter]) -> Result<Vec<Option<i64>>, storage::Error> {
-        let mut tries = Tries::default();
+        let mut tries = self.tries();
         loop {
             let outcome = self.store.receive(letters).await;
             match outcome.as_ref().err().and_then(|error| tries.again(error)) {
@@ -267,26 +275,35 @@ impl Writer {
 }
 
 /// How often a batch was tried again.
-#[derive(Debug, Default)]
-struct Tries(u32);
+#[derive(Debug)]
+struct Tries {
+    done: u32,
+    /// While the database is known to be away nobody is kept waiting for it.
+    after_death: std::slice::Iter<'static, Duration>,
+}
 
 impl Tries {
     /// Whether that is to be done after this error, and how long to wait before.
     fn again(&mut self, error: &storage::Error) -> Option<Duration> {
-        if self.0 == TRIES {
+        if self.done == TRIES {
             return None;
         }
         let wait = match error {
             storage::Error::Contended(error) => {
-                tracing::debug!(%error, tries = self.0 + 1, "writers met; trying again");
+                tracing::debug!(%error, tries = self.done + 1, "writers met; trying again");
                 // replicas that met once would meet again in step: wait a different while each
-                Duration::from_millis(rand::random_range(0..=(2_u64 << self.0.min(6))))
+                Duration::from_millis(rand::random_range(0..=(2_u64 << self.done.min(6))))
+            }
+            storage::Error::BrokenOff(error) => {
+                let wait = *self.after_death.next()?;
+                tracing::debug!(%error, ?wait, "the connection died; trying another");
+                wait
             }
             // it has said so, and knows better now
             storage::Error::Changed => Duration::ZERO,
             _ => return None,
         };
-        self.0 += 1;
+        self.done += 1;
         Some(wait)
     }
 }

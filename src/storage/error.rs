@@ -18,6 +18,9 @@ pub enum Error {
     Changed,
     #[error("{}", Cause::of(.0).words())]
     Unavailable(#[source] sqlx::Error),
+    /// A connection died with a transaction that had not been told to commit: nothing of it is there.
+    #[error("the connection to the database broke off")]
+    BrokenOff(#[source] sqlx::Error),
     /// Given up by us; what was begun may still be done.
     #[error("the database takes too long")]
     TooSlow,
@@ -49,12 +52,21 @@ impl Error {
         }
     }
 
+    /// The same of a transaction that was not told to commit.
+    pub(super) fn before_commit(self) -> Self {
+        match self {
+            Self::Unavailable(error) if is_broken_off(&error) => Self::BrokenOff(error),
+            other => other,
+        }
+    }
+
     /// One word for it, for metrics.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Contended(_) => "contended",
             Self::Changed => "changed",
             Self::Unavailable(_) => "unavailable",
+            Self::BrokenOff(_) => "broken_off",
             Self::TooSlow => "too_slow",
             Self::Refused(_) => "refused",
             Self::Unreadable(_) => "unreadable",
@@ -83,6 +95,19 @@ impl From<sqlx::Error> for Error {
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         Self::Unreadable(error.to_string())
+    }
+}
+
+/// Whether it is the connection that is gone: cut, or its server told to end or to start anew. A server that does not
+/// answer in time is another matter.
+fn is_broken_off(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::TimedOut,
+        sqlx::Error::Database(error) => {
+            error.try_downcast_ref::<PgDatabaseError>().is_some()
+                && error.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P0"))
+        }
+        _ => false,
     }
 }
 

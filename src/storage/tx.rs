@@ -48,11 +48,12 @@ pub struct Writes<'a> {
 
 impl<'a> Tx<'a> {
     pub(super) async fn begin(store: &'a Store) -> Result<Self, Error> {
-        let inner = match &store.pool {
+        let begun = match &store.pool {
             // IMMEDIATE: a write that would have to wait, waits here and not in the middle
-            Pool::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Pool::Postgres { write, .. } => Inner::Postgres(write.begin().await?),
+            Pool::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
+            Pool::Postgres { write, .. } => write.begin().await.map(Inner::Postgres),
         };
+        let inner = begun.map_err(|error| Error::from(error).before_commit())?;
         Ok(Self { store, inner, new_series: HashMap::new() })
     }
 
@@ -97,7 +98,7 @@ impl<'a> Tx<'a> {
             Err(error) if error.cause() == Cause::ReadOnly => Err(error),
             Err(error) => {
                 self.rollback().await;
-                Err(error)
+                Err(error.before_commit())
             }
         }
     }

@@ -22,6 +22,7 @@ mod races;
 mod readme;
 mod replicas;
 mod restart;
+mod retries;
 mod series;
 mod unreachable;
 mod upgrade;
