@@ -16,6 +16,11 @@ use crate::domain::{Clock, Timestamp};
 /// The advisory lock of the one exporting replica.
 const LEADER_LOCK: i64 = 7_311_402_986_622;
 
+/// In this order: the lock of one who may not have it is never taken.
+const LEAD: &str = "SELECT CASE WHEN pg_is_in_recovery() \
+                    OR EXISTS (SELECT 1 FROM identity WHERE key IN ('moving', 'moved_to')) \
+                    THEN false ELSE pg_try_advisory_lock($1) END";
+
 impl Store {
     /// The `service.instance.id`: made once, the same for ever, whoever asks first.
     pub async fn instance_id(&self) -> Result<String, Error> {
@@ -75,7 +80,8 @@ impl Store {
     /// alone. PostgreSQL: while our connection holds the advisory lock. A connection that does not answer has lost
     /// it; and from one that the server has not heard of for `silence` it takes the lock, because a process that is
     /// frozen or cut off would keep it for ever. A replica of the server has locks of its own and totals of the past:
-    /// whoever is connected to one does not lead.
+    /// whoever is connected to one does not lead, nor does
+    /// who has come back to a store that was moved meanwhile.
     pub async fn lead(&self, silence: Duration) -> Result<bool, Error> {
         let Pool::Postgres { write, .. } = &self.pool else { return Ok(true) };
         if self.leads().await {
@@ -90,9 +96,7 @@ impl Store {
                 Err(error) if error.as_database_error().is_none() => return Err(error),
                 _ => {}
             }
-            let lock =
-                sqlx::query_scalar("SELECT CASE WHEN pg_is_in_recovery() THEN false ELSE pg_try_advisory_lock($1) END")
-                    .bind(LEADER_LOCK);
+            let lock = sqlx::query_scalar(LEAD).bind(LEADER_LOCK);
             let held: bool = lock.fetch_one(&mut connection).await?;
             Ok((connection, held))
         })

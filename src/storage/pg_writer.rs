@@ -11,6 +11,8 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection as _, Executor as _, PgConnection};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
+use super::Error;
+use super::moving::refuse_moved;
 use super::open::ACQUIRE_TIMEOUT;
 
 #[derive(Debug, Clone)]
@@ -43,18 +45,18 @@ impl PgWriter {
         Self { options: Arc::new(options), settings, home: Arc::default(), closed: Arc::default() }
     }
 
-    pub async fn begin(&self) -> sqlx::Result<PgWrite> {
-        within(ACQUIRE_TIMEOUT, async {
+    pub async fn begin(&self) -> Result<PgWrite, Error> {
+        let begun = within(ACQUIRE_TIMEOUT, async {
             let home = self.home.clone().lock_owned().await;
             if self.closed.load(Ordering::Acquire) {
                 return Err(sqlx::Error::PoolClosed);
             }
-            self.begin_at(home).await
-        })
-        .await
+            Ok(self.begin_at(home).await)
+        });
+        begun.await?
     }
 
-    async fn begin_at(&self, mut home: OwnedMutexGuard<Option<PgConnection>>) -> sqlx::Result<PgWrite> {
+    async fn begin_at(&self, mut home: OwnedMutexGuard<Option<PgConnection>>) -> Result<PgWrite, Error> {
         if let Some(mut connection) = home.take()
             // one that has died at home says so now
             && connection.execute("BEGIN").await.is_ok()
@@ -63,6 +65,7 @@ impl PgWriter {
         }
         let mut connection = connect(&self.options).await?;
         connection.execute(sqlx::raw_sql(sqlx::AssertSqlSafe(self.settings.clone()))).await?;
+        refuse_moved(&mut connection).await?;
         connection.execute("BEGIN").await?;
         Ok(PgWrite { connection, home })
     }

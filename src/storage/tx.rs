@@ -50,10 +50,12 @@ impl<'a> Tx<'a> {
     pub(super) async fn begin(store: &'a Store) -> Result<Self, Error> {
         let begun = match &store.pool {
             // IMMEDIATE: a write that would have to wait, waits here and not in the middle
-            Pool::Sqlite { write, .. } => write.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite),
+            Pool::Sqlite { write, .. } => {
+                write.begin_with("BEGIN IMMEDIATE").await.map(Inner::Sqlite).map_err(Error::from)
+            }
             Pool::Postgres { write, .. } => write.begin().await.map(Inner::Postgres),
         };
-        let inner = begun.map_err(|error| Error::from(error).before_commit())?;
+        let inner = begun.map_err(Error::before_commit)?;
         Ok(Self { store, inner, new_series: HashMap::new() })
     }
 

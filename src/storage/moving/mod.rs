@@ -15,6 +15,7 @@ use super::{Error, Store, schema};
 use crate::config;
 use rows::{Changes, Page, Row, Sum};
 use side::{Marks, Role, Side, UNDO, refused};
+use sqlx::PgConnection;
 use tables::Layout;
 pub use tables::TABLES;
 
@@ -74,7 +75,10 @@ async fn run(
     let Some(marks) = source.marks().await? else {
         return refused(format!("{} holds no store of em-metrics", source.shown));
     };
-    if look_at_both(source, &marks, target).await? == Standing::Moved {
+    // one that runs there would write into what is made the same
+    target.refuse_services().await?;
+    let standing = look_at_both(source, &marks, target).await?;
+    if standing == Standing::Moved {
         return Ok(Moved::Before);
     }
     if role == Role::SourceInUse {
@@ -87,6 +91,14 @@ async fn run(
     let id = instance_id(source, &marks).await?;
     source.hold(role).await?;
     target.set("moving", &id).await?;
+    if standing == Standing::Empty {
+        // who has looked at it before the mark was there is still here, or has left something
+        let is_ours = target.refuse_services().await.and(refuse_filled(target).await);
+        if is_ours.is_err() {
+            target.execute("DELETE FROM identity WHERE key = 'moving'").await?;
+        }
+        is_ours?;
+    }
 
     let mut tables = Vec::with_capacity(TABLES.len());
     for table in TABLES {
@@ -131,8 +143,10 @@ async fn instance_id(source: &mut Side, marks: &Marks) -> Result<String, Error> 
 
 #[derive(Debug, PartialEq, Eq)]
 enum Standing {
-    /// It begins, or goes on.
-    Open,
+    /// It begins.
+    Empty,
+    /// It goes on.
+    Half,
     Moved,
 }
 
@@ -145,7 +159,7 @@ async fn look_at_both(source: &Side, marks: &Marks, target: &mut Side) -> Result
     let there = target.marks().await?.unwrap_or_default();
     let is_ours = |id: &Option<String>| id.is_some() && *id == marks.instance_id;
     match (&there.moving, &there.moved_from) {
-        (Some(_), _) if is_ours(&there.moving) => return Ok(Standing::Open),
+        (Some(_), _) if is_ours(&there.moving) => return Ok(Standing::Half),
         (Some(_), _) => {
             return refused(format!("{to} is half of another store: finish that move, or name an empty database"));
         }
@@ -163,17 +177,21 @@ async fn look_at_both(source: &Side, marks: &Marks, target: &mut Side) -> Result
     if is_ours(&there.instance_id) {
         return refused(format!("{to} is the same store as {from}, or a copy of it: name an empty database"));
     }
-    if let Some(table) = target.first_filled().await? {
-        return refused(format!(
-            "{to} holds something already (see its table {table}): name an empty database that no service has used"
-        ));
-    }
+    refuse_filled(target).await?;
     if let Some(elsewhere) = &marks.moved_to {
         return refused(format!(
             "{from} was moved to {elsewhere}: move that one. If it is gone for good, {UNDO} in {from} lets this one be moved again"
         ));
     }
-    Ok(Standing::Open)
+    Ok(Standing::Empty)
+}
+
+async fn refuse_filled(target: &mut Side) -> Result<(), Error> {
+    let Some(table) = target.first_filled().await? else { return Ok(()) };
+    refused(format!(
+        "{} holds something already (see its table {table}): name an empty database that no service has used",
+        target.shown
+    ))
 }
 
 /// A store that is in use is not migrated under its service.
@@ -280,4 +298,11 @@ impl Store {
         let rows: Vec<(String, String)> = on_engine!(self, |pool| sqlx::query_as(select).fetch_all(pool).await)?;
         Ok(Marks::from_rows(rows).in_the_way(shown))
     }
+}
+
+/// The same for a connection that has just been made: a replica that was cut off may come back after the move.
+pub(super) async fn refuse_moved(connection: &mut PgConnection) -> Result<(), Error> {
+    let select = "SELECT key, value FROM identity WHERE key IN ('moving', 'moved_to')";
+    let rows: Vec<(String, String)> = sqlx::query_as(select).fetch_all(connection).await?;
+    Marks::from_rows(rows).in_the_way("the PostgreSQL database").map_or(Ok(()), refused)
 }

@@ -166,7 +166,7 @@ impl Side {
                 continue;
             }
             // a service that has only looked whether it can write leaves this
-            let but = if table.name == "identity" { " WHERE key <> 'last_probe'" } else { "" };
+            let but = if table.name == "identity" { " WHERE key NOT IN ('last_probe', 'moving')" } else { "" };
             if self
                 .number(&format!("SELECT COUNT(*) FROM (SELECT 1 FROM {}{but} LIMIT 1) AS filled", table.name))
                 .await?

@@ -1,14 +1,18 @@
 //! What a move will not do, and what services will not do because of one.
 
+use std::process::Stdio;
+use std::time::Duration;
+
 use em_metrics::cli::serve::Service;
 use em_metrics::config::Config;
 use em_metrics::domain::{Clock, Timestamp};
 use em_metrics::telemetry::OwnMetrics;
 use serde_json::json;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use super::rows::{expect_same, rows};
-use super::{copy_ahead, migrate_store, succeeded};
+use super::{command, copy_ahead, migrate_store, succeeded};
 use crate::app::{App, NOW};
 use crate::engine::{Database, Engine};
 
@@ -16,6 +20,7 @@ on_each_engine! {
     what_is_moved_is_not_used_again,
     a_target_that_holds_something_is_refused,
     a_service_that_still_runs_is_seen,
+    a_service_that_starts_in_the_middle_is_refused_and_the_move_ends_well,
     an_older_schema_is_brought_up_to_date_and_a_newer_one_refused,
     a_store_of_its_own_is_not_moved_into_itself,
     totals_that_disagree_with_the_facts_are_told,
@@ -86,13 +91,74 @@ async fn a_service_that_still_runs_is_seen(engine: Engine) {
     refuses(&app.database, &target, "a service is using").await;
     let source = app.stop().await;
     let used = engine.other().app().await;
-    refuses(
-        &source,
-        &used.database,
-        if engine == Engine::Sqlite { "holds something already" } else { "a service is using" },
-    )
-    .await;
+    refuses(&source, &used.database, "a service is using").await;
+    // also one that has written nothing yet
+    used.database.other().await.execute("DELETE FROM identity").await;
+    refuses(&source, &used.database, "a service is using").await;
+    used.post("/incidents", json!({"project_id": "shop"})).await.expect(201);
+    let used = used.stop().await;
+    refuses(&source, &used, "holds something already").await;
+    App::start(used, |_| ()).await.get("/incidents/incident_shop_1").await.expect(200);
     succeeded(&migrate_store(&source, &target).await);
+}
+
+async fn a_service_that_starts_in_the_middle_is_refused_and_the_move_ends_well(engine: Engine) {
+    let source = some_store(engine).await;
+    let held = rows(&source).await;
+    let target = engine.other().empty_database().await;
+    let mut moving = command(&source, &target).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(moving.stderr.take().unwrap()).lines();
+    while !lines.next_line().await.unwrap().unwrap().starts_with("incidents") {}
+    let signal = async |signal: &str, pid: u32| {
+        let sent = Command::new("kill").args(["-s", signal, &pid.to_string()]).status().await;
+        assert!(sent.unwrap().success());
+    };
+    let pid = moving.id().unwrap();
+    signal("STOP", pid).await;
+    for database in [&source, &target] {
+        match database {
+            // a lock keeps it away before it could look
+            Database::Sqlite { .. } => expect_no_service(database, "another em-metrics is using").await,
+            _ if database.address() == target.address() => expect_no_service(database, "half of a store").await,
+            // it waits for the move, and has changed nothing when it gives up
+            _ => {}
+        }
+    }
+    signal("CONT", pid).await;
+    while lines.next_line().await.unwrap().is_some() {}
+    succeeded(&moving.wait_with_output().await.unwrap());
+    expect_same(&target, &held).await;
+    expect_no_service(&source, "was moved to").await;
+    App::start(target, |_| ()).await.get("/incidents/incident_shop_1").await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replica_that_was_away_during_the_move_changes_and_exports_nothing_when_it_comes_back() {
+    let source = Engine::Postgres.database().await;
+    let mut address: url::Url = source.url().parse().unwrap();
+    let role = format!("away_{}", address.path().trim_start_matches('/'));
+    address.set_username(&role).unwrap();
+    source.other().await.execute(format!("CREATE ROLE \"{role}\" LOGIN SUPERUSER")).await;
+    let app = App::start(source, |config| config.storage.database_url = Some(address.to_string().into())).await;
+    app.post("/incidents", json!({"project_id": "shop"})).await.expect(201);
+    app.store.instance_id().await.unwrap();
+    // nobody sees it any more, and it sees nobody
+    let away = format!(
+        "ALTER ROLE \"{role}\" NOLOGIN; SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+         WHERE usename = '{role}'"
+    );
+    app.database.other().await.execute(away).await;
+    let target = Engine::Sqlite.empty_database().await;
+    succeeded(&migrate_store(&app.database, &target).await);
+    let held = rows(&app.database).await;
+    app.database.other().await.execute(format!("ALTER ROLE \"{role}\" LOGIN")).await;
+
+    app.unavailable(json!({"id": "1", "project_id": "shop", "first_commit_at": "2026-06-15T10:00:00Z"})).await;
+    app.get("/health/ready").await.expect_problem(503, "unavailable");
+    assert!(!app.store.lead(Duration::from_secs(5)).await.unwrap());
+    assert_eq!(rows(&app.database).await, held);
+    let (source, _) = app.stop_unwell().await;
+    source.other().await.execute(format!("DROP ROLE \"{role}\"")).await;
 }
 
 async fn an_older_schema_is_brought_up_to_date_and_a_newer_one_refused(engine: Engine) {
