@@ -11,6 +11,7 @@ mod contender;
 mod deliveries;
 mod filling;
 mod machine;
+mod moving;
 mod replicas;
 mod report;
 mod series;
@@ -50,7 +51,7 @@ struct Options {
     /// Facts in the store whose opening is measured; 0 leaves that part out.
     #[arg(long, default_value_t = 1_000_000)]
     facts: u64,
-    /// Deployments in the stores that /dora is asked of; 0 leaves that part out.
+    /// Deployments in the stores that /dora is asked of, or that are moved; 0 leaves that part out.
     #[arg(long, value_delimiter = ',', default_value = "1000000")]
     deployments: Vec<u64>,
     /// Replicas and many series on PostgreSQL, in place of all the rest.
@@ -178,6 +179,8 @@ async fn many(options: &Options, folder: &Path) -> anyhow::Result<()> {
              Not measured: EM_TEST_HAPROXY is not set, and scripts/bench found no haproxy (Debian: its package).\n"
         ),
     }
+    let moved = moving::measure(options, &databases, folder).await?;
+    println!("{}", report::moving(&moved));
     if !options.series.is_empty() {
         let measured = series::measure(options, &databases, folder).await?;
         println!("{}", report::series(&databases, &measured));

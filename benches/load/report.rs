@@ -7,6 +7,7 @@ use crate::Options;
 use crate::answers;
 use crate::deliveries;
 use crate::machine::file_system;
+use crate::moving;
 use crate::replicas;
 use crate::series;
 use crate::startup;
@@ -211,6 +212,33 @@ pub fn answers(measured: &answers::Measured) -> String {
             slowest(&answered.memory),
             slowest(&answered.store),
             store / memory,
+        );
+    }
+    text
+}
+
+pub fn moving(all: &[moving::Measured]) -> String {
+    let mut text = String::new();
+    if all.is_empty() {
+        return text;
+    }
+    text.push_str(
+        "### Moving a store from SQLite to PostgreSQL\n\n\
+         `em-metrics migrate-store` of deployments with their journal and totals, compared at the end: at once, and with \
+         `--ahead` first, where only the rest is a pause.\n\n\
+         | deployments | file MB | at once, s | ahead, s | the rest, s | most memory MB |\n\
+         | ---: | ---: | ---: | ---: | ---: | ---: |\n",
+    );
+    for measured in all {
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} | {:.1} | {:.1} | {:.1} | {:.0} |",
+            measured.deployments,
+            megabytes(measured.file_bytes),
+            measured.seconds,
+            measured.ahead_seconds,
+            measured.rest_seconds,
+            measured.peak_megabytes,
         );
     }
     text

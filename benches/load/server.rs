@@ -92,19 +92,12 @@ impl Server {
 
     /// Resident memory, in megabytes (10^6 bytes).
     pub fn resident_megabytes(&self) -> anyhow::Result<f64> {
-        self.megabytes("VmRSS:")
+        megabytes(self.process.0.id(), "VmRSS:")
     }
 
     /// The most that it has ever been.
     pub fn peak_megabytes(&self) -> anyhow::Result<f64> {
-        self.megabytes("VmHWM:")
-    }
-
-    fn megabytes(&self, field: &'static str) -> anyhow::Result<f64> {
-        let status = std::fs::read_to_string(self.proc("status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(field)).context(field)?;
-        let kibibytes: f64 = line.split_whitespace().next().unwrap_or_default().parse()?;
-        Ok(kibibytes * 1024.0 / 1e6)
+        peak_megabytes(self.process.0.id())
     }
 
     fn proc(&self, file: &str) -> PathBuf {
@@ -126,6 +119,18 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
+}
+
+/// The most that a process has ever had in memory, in megabytes.
+pub fn peak_megabytes(pid: u32) -> anyhow::Result<f64> {
+    megabytes(pid, "VmHWM:")
+}
+
+fn megabytes(pid: u32, field: &'static str) -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).context(field)?;
+    let kibibytes: f64 = line.split_whitespace().next().unwrap_or_default().parse()?;
+    Ok(kibibytes * 1024.0 / 1e6)
 }
 
 /// Ended with the value, whatever happens.

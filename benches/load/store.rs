@@ -117,6 +117,23 @@ impl Database {
         }
     }
 
+    /// As the command line names it.
+    pub fn address(&self) -> String {
+        match self {
+            Self::Sqlite { file } => format!("sqlite:{}", file.display()),
+            Self::Postgres { url, .. } => url.to_string(),
+        }
+    }
+
+    /// Lets a SQLite file be moved once more.
+    pub async fn undo_move(&self) -> anyhow::Result<()> {
+        if let Self::Sqlite { file } = self {
+            let mut connection = SqliteConnection::connect_with(&SqliteConnectOptions::new().filename(file)).await?;
+            sqlx::query("DELETE FROM identity WHERE key = 'moved_to'").execute(&mut connection).await?;
+        }
+        Ok(())
+    }
+
     /// Makes one that has just been filled like one that has been used for long: what the server would do to it at a
     /// time of its own, perhaps while something is measured, is done now.
     pub async fn calm(&self) -> anyhow::Result<()> {
