@@ -56,6 +56,17 @@ impl Prometheus {
         Self::configured(&shipped[otlp..end], folder, &data, &["--web.enable-otlp-receiver"]).await
     }
 
+    /// Asks one address every second, whoever answers there.
+    pub async fn scraping(address: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let config = format!(
+            "global: {{scrape_interval: 1s}}\nscrape_configs:\n  - job_name: em_metrics\n    \
+             static_configs: [{{targets: [\"{address}\"]}}]\n"
+        );
+        Self::configured(&config, folder, &data, &[]).await
+    }
+
     /// Shows what is in these blocks, and takes nothing in.
     pub async fn over(blocks: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();

@@ -8,8 +8,9 @@ use tokio::process::Command;
 
 use super::database::Postgres;
 use super::load::{Load, Tries};
-use super::verdict;
+use super::verdict::{self, Figures};
 use crate::process::{Program, Service, client, engine, free_port};
+use crate::prometheus::Prometheus;
 use crate::recount;
 
 /// How often each replica is replaced.
@@ -27,6 +28,8 @@ async fn a_rolling_update_under_load_drops_no_request() {
         replica.start().await;
     }
     let (balancer, url) = balance(&replicas).await;
+    // as the README says: one of them, which shows what all have been told
+    let prometheus = Prometheus::scraping(&format!("127.0.0.1:{}", replicas[0].port)).await;
     let mut load = Load::start(8, Duration::from_millis(10), vec![url], random(), Tries::One);
     for _ in 0..ROUNDS {
         for replica in &mut replicas {
@@ -42,6 +45,7 @@ async fn a_rolling_update_under_load_drops_no_request() {
     let urls: Vec<_> = replicas.iter().map(|replica| replica.url("")).collect();
     verdict::facts_are_there_once(&client(), &urls, &ledger).await;
     let sent = ledger.acknowledged.load(std::sync::atomic::Ordering::SeqCst);
+    verdict::steps_are_facts(&prometheus, &ledger, &mut Figures::default()).await;
     println!("{} replacements, {sent} requests, none failed", ROUNDS * replicas.len());
     balancer.kill().await;
     for replica in &mut replicas {

@@ -126,7 +126,7 @@ pub async fn steps_are_facts(prometheus: &Prometheus, ledger: &Ledger, figures: 
     assert!(truth.len() > 5, "{truth:?}");
     for (series, truth) in &truth {
         let last = format!("sum by (project_id) ({series}{{job=\"em_metrics\"}}) > 0");
-        prometheus.await_values(&last, truth, Duration::from_secs(30)).await;
+        prometheus.await_values(&last, truth, Duration::from_secs(90)).await;
         let data = prometheus.api("query", &[("query", format!("{series}[2h]"))]).await;
         let mut steps: BTreeMap<String, f64> = BTreeMap::new();
         for of in data["result"].as_array().unwrap() {
