@@ -45,6 +45,12 @@ impl Disk {
         }
     }
 
+    /// From now on it can be read, and nothing else.
+    pub fn close(&self) {
+        let closed = Command::new("mount").args(["-o", "remount,ro"]).arg(self.folder.path()).status();
+        assert!(closed.unwrap().success());
+    }
+
     pub fn make_space(&self) {
         std::fs::remove_file(self.filling()).unwrap();
     }

@@ -75,6 +75,22 @@ async fn a_full_disk_under_the_log_of_postgres_is_outlived() {
     service.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_at_the_start_and_one_that_only_reads_are_told() {
+    let disk = Disk::new("16m");
+    let file = disk.path().join("facts.db");
+    let mut service = Service::new(vec![("SQLITE_DB".to_owned(), file.display().to_string())]);
+    disk.fill();
+    let words = service.try_start().await.unwrap_err();
+    assert!(words.contains("cannot open the SQLite file") && words.contains("make space on its disk"), "{words}");
+    disk.make_space();
+    service.start().await;
+    service.stop().await;
+    disk.close();
+    let words = service.try_start().await.unwrap_err();
+    assert!(words.contains("Read-only file system") && words.contains("that this user may write to"), "{words}");
+}
+
 async fn begin(service: &Service) -> Load {
     let load = Load::start(6, Duration::from_millis(10), vec![service.url("")], rand::random(), Tries::Many);
     until_acknowledged(&load, 200).await;
