@@ -227,6 +227,7 @@ pub fn why(cause: Cause) -> &'static str {
             "the disk of the database is full, and somebody has to make space there; send it again then, a repeat \
              never counts twice"
         }
+        Cause::Crowded => "the database has no connection left; send it again, a repeat never counts twice",
         Cause::Forbidden => {
             "the database does not allow this to the service, whose log says what to grant; send it again then, a \
              repeat never counts twice"

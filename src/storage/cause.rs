@@ -14,6 +14,8 @@ pub enum Cause {
     Full,
     /// Whoever we are there may not do it.
     Forbidden,
+    /// It has as many connections as it allows.
+    Crowded,
 }
 
 impl Cause {
@@ -28,6 +30,7 @@ impl Cause {
                 "25006" => Self::ReadOnly,
                 "53100" => Self::Full,
                 "42501" => Self::Forbidden,
+                "53300" => Self::Crowded,
                 _ => Self::Silent,
             };
         }
@@ -52,6 +55,10 @@ impl Cause {
             Self::Forbidden => {
                 "the database does not allow this to the user of DATABASE_URL: GRANT SELECT, INSERT, UPDATE, DELETE ON \
                  ALL TABLES IN SCHEMA public TO it"
+            }
+            Self::Crowded => {
+                "the database has as many connections as it allows: allow more, to all and to this user, or em-metrics \
+                 fewer (storage.read_connections)"
             }
         }
     }

@@ -134,13 +134,13 @@ pub(super) fn advice(error: &sqlx::Error) -> &'static str {
             return "; the user of DATABASE_URL must be allowed to make tables: GRANT CREATE, USAGE ON SCHEMA public TO it";
         }
         Cause::ReadOnly => return "; this user must be allowed to write to it, and to its folder if it is a file",
+        Cause::Crowded => return "; allow it more connections, or em-metrics fewer (storage.read_connections)",
         Cause::Silent => {}
     }
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     match code.as_deref() {
         Some("28P01" | "28000") => "; check the user and the password of DATABASE_URL",
         Some("3D000") => "; make that database, or name another one in DATABASE_URL",
-        Some("53300") => "; allow it more connections, or em-metrics fewer (storage.read_connections)",
         Some(_) => "",
         None => "; is it running and to be reached from here, and is DATABASE_URL right?",
     }

@@ -76,6 +76,11 @@ async fn a_user_who_may_only_use_the_tables_serves_and_is_told_what_is_missing()
     );
     tell(&address, format!("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}")).await;
 
+    tell(&address, format!("ALTER ROLE {role} CONNECTION LIMIT 0")).await;
+    let crowded = said(&weak).await;
+    assert!(crowded.contains("too many connections") && crowded.contains("allow it more connections"), "{crowded}");
+    tell(&address, format!("ALTER ROLE {role} CONNECTION LIMIT -1")).await;
+
     let configure = |config: &mut Config| config.storage.database_url = Some(weak.to_string().into());
     let app = App::start(database, configure).await;
     let start = |id: &str| json!({"id": id, "project_id": "shop", "first_commit_at": "2026-06-15T10:00:00Z"});
