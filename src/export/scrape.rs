@@ -87,21 +87,14 @@ impl Totals {
 
     /// What this scraper has surely read; the store remembers it for those it does not know.
     async fn mark(&self, scraper: &str, series: &[SeriesTotal], now: Timestamp) -> Result<i64, storage::Error> {
-        let (read, persisted) = self.scrapers().read(scraper, now);
-        let persisted = match persisted {
-            Some(persisted) => Some(persisted),
-            None => self.store.announced(CONSUMER).await?,
-        };
-        let mark = match (read, persisted) {
-            (Some(Read::ByThis(mark)), _) => mark,
-            (Some(Read::ByAnother(mark)), persisted) => persisted.map_or(mark, |persisted| persisted.max(mark)),
-            (None, Some(persisted)) => persisted,
-            (None, None) => snapshot::first_mark(series, now),
-        };
+        let read = self.scrapers().read(scraper, now);
+        // asked each time: behind a balancer another replica may have shown the same scraper more than this one did, and
+        // what was shown as more than 0 once is never 0 again
+        let persisted = self.store.announced(CONSUMER).await?;
+        let mark = read.max(persisted).unwrap_or_else(|| snapshot::first_mark(series, now));
         if persisted.is_none_or(|persisted| persisted < mark) {
             self.store.set_announced(CONSUMER, mark).await?;
         }
-        self.scrapers().persisted = persisted.max(Some(mark));
         Ok(mark)
     }
 
@@ -116,8 +109,6 @@ struct Scrapers {
     /// The least recently asked for comes first.
     pages: Vec<LastPage>,
     hasher: RandomState,
-    /// What the store is known to hold.
-    persisted: Option<i64>,
 }
 
 /// The last page of one scraper.
@@ -129,22 +120,16 @@ struct LastPage {
     at: Timestamp,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Read {
-    ByThis(i64),
-    ByAnother(i64),
-}
-
 impl Scrapers {
     const MOST: usize = 64;
 
-    /// What has been read, and what the store holds of it.
-    fn read(&self, scraper: &str, now: Timestamp) -> (Option<Read>, Option<i64>) {
+    /// What has been read: by this scraper, or else by others.
+    fn read(&self, scraper: &str, now: Timestamp) -> Option<i64> {
         let key = self.hasher.hash_one(scraper);
         // it asks again: so it got the page before
-        let own = self.pages.iter().find(|page| page.scraper == key).map(|page| Read::ByThis(page.mark));
+        let own = self.pages.iter().find(|page| page.scraper == key).map(|page| page.mark);
         let old = self.pages.iter().filter(|page| now.micros_since(page.at) >= READ_AFTER_MICROS);
-        (own.or_else(|| old.map(|page| page.mark).max().map(Read::ByAnother)), self.persisted)
+        own.or_else(|| old.map(|page| page.mark).max())
     }
 
     fn remember(&mut self, scraper: &str, mark: i64, at: Timestamp) {
@@ -288,7 +273,7 @@ mod tests {
         scrapers.remember("0", 5, at(0));
         scrapers.remember("new", 71, at(0));
         assert_eq!(scrapers.pages.len(), 64);
-        let read = |scraper| scrapers.read(scraper, at(1)).0;
-        assert_eq!((read("0"), read("1"), read("2")), (Some(Read::ByThis(70)), None, Some(Read::ByThis(2))));
+        let read = |scraper| scrapers.read(scraper, at(1));
+        assert_eq!((read("0"), read("1"), read("2")), (Some(70), None, Some(2)));
     }
 }

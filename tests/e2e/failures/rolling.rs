@@ -28,8 +28,8 @@ async fn a_rolling_update_under_load_drops_no_request() {
         replica.start().await;
     }
     let (balancer, url) = balance(&replicas).await;
-    // as the README says: one of them, which shows what all have been told
-    let prometheus = Prometheus::scraping(&format!("127.0.0.1:{}", replicas[0].port)).await;
+    // whichever of them it is led to, each shows what all have been told
+    let prometheus = Prometheus::scraping(url.trim_start_matches("http://")).await;
     let mut load = Load::start(8, Duration::from_millis(10), vec![url], random(), Tries::One);
     for _ in 0..ROUNDS {
         for replica in &mut replicas {
