@@ -24,6 +24,7 @@ mod pg_writer;
 mod rows;
 mod series;
 mod totals;
+mod turns;
 mod tx;
 
 use std::collections::HashMap;

@@ -23,6 +23,7 @@ mod readme;
 mod replicas;
 mod restart;
 mod series;
+mod turns;
 mod unreachable;
 mod upgrade;
 mod views;

@@ -62,6 +62,13 @@ impl InboxKeeper {
         }
     }
 
+    /// Looks and clears away: for a process that does not stay.
+    pub async fn once(&mut self) -> Result<(), storage::Error> {
+        self.look().await?;
+        self.clear().await;
+        Ok(())
+    }
+
     /// Tells by metrics how things stand, and warns once of each source that has fallen silent. Which are silent now.
     pub async fn look(&mut self) -> Result<&BTreeSet<String>, storage::Error> {
         let now = self.clock.now();
