@@ -11,6 +11,8 @@ mod healthcheck;
 mod help;
 mod import;
 mod incident;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod migrate;
 mod migrate_store;
 mod output;
