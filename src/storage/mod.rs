@@ -106,6 +106,17 @@ impl Store {
         tokio::time::timeout(OWN_WRITE, write).await.unwrap_or(Err(Error::TooSlow))
     }
 
+    /// Leaves the connections that rest, without a word. After a long time in which this process did not run, something
+    /// on the way may have forgotten them: then whoever used one would wait for an answer that never comes.
+    pub async fn forget_connections(&self) {
+        if let Pool::Postgres { read, write } = &self.pool {
+            while let Some(connection) = read.try_acquire() {
+                drop(connection.detach());
+            }
+            write.forget().await;
+        }
+    }
+
     /// Waits for running reads and closes every connection; SQLite folds its log into the file.
     pub async fn close(&self) {
         *self.inner.leader.lock().await = None;

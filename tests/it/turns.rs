@@ -1,11 +1,15 @@
-//! What somebody has to do now and then, where no process stays: one of many takes each turn.
+//! Processes that do not stay: of many, one takes each turn of what has to be done now and then; and what connections
+//! are worth after a long rest.
 
 use std::time::Duration;
 
+use em_metrics::config::Storage;
 use em_metrics::domain::Timestamp;
+use em_metrics::storage::Store;
 
 use crate::app::{App, NOW};
 use crate::engine::Engine;
+use crate::proxy::Proxy;
 
 on_each_engine!(one_of_many_takes_a_turn, a_clock_that_was_wrong_keeps_nobody_waiting);
 
@@ -46,4 +50,18 @@ async fn of_two_processes_one_takes_it() {
             tokio::join!(one.store.claim_turn("export", now, next), other.store.claim_turn("export", now, next));
         assert_eq!(u8::from(claims.0.unwrap()) + u8::from(claims.1.unwrap()), 1, "{turn}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_were_forgotten_on_the_way_are_left_without_a_word() {
+    let database = Engine::Postgres.database().await;
+    let (proxy, url) = Proxy::to(&database.url()).await;
+    let storage = Storage { database_url: Some(url.into()), ..Storage::default() };
+    let store = Store::open(&storage, Duration::from_secs(15)).await.unwrap();
+    // a write and a read
+    let id = store.instance_id().await.unwrap();
+    proxy.forget();
+    store.forget_connections().await;
+    let asked = tokio::time::timeout(Duration::from_secs(3), store.instance_id()).await;
+    assert_eq!(asked.expect("it waits for what will never come").unwrap(), id);
 }

@@ -8,7 +8,7 @@ mod event;
 mod upkeep;
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use anyhow::{anyhow, ensure};
@@ -22,6 +22,7 @@ use super::compose::Composed;
 use crate::config::Config;
 use crate::domain::{Clock, Timestamp};
 use crate::http;
+use crate::storage::Store;
 use crate::telemetry::Telemetry;
 use event::Answer;
 use upkeep::Upkeep;
@@ -30,6 +31,8 @@ use upkeep::Upkeep;
 const RUNTIME: &str = "AWS_LAMBDA_RUNTIME_API";
 /// How long the end of an invocation may take: its caller waits.
 const LIMIT: Duration = Duration::from_secs(5);
+/// How long the function may have been frozen for its connections to be trusted: networks forget them after 350 s.
+const TRUST: Duration = Duration::from_mins(5);
 /// What is left of the function's time for the answer to get away.
 const MARGIN: Duration = Duration::from_millis(500);
 
@@ -47,8 +50,10 @@ pub async fn run() -> anyhow::Result<()> {
     let clock = Clock::system();
     let composed = Composed::new(&config, clock.clone(), telemetry.own_metrics()).await?;
     let (store, writer) = (composed.state.store.clone(), composed.writer);
-    let upkeep = Upkeep::new(store, clock.clone(), composed.projector, composed.inbox_keeper, composed.push);
-    let function = Function { app: http::app(composed.state), upkeep: Arc::new(Mutex::new(upkeep)), clock };
+    let upkeep = Upkeep::new(store.clone(), clock.clone(), composed.projector, composed.inbox_keeper, composed.push);
+    let rested = Arc::new(std::sync::Mutex::new(clock.now()));
+    let function =
+        Function { app: http::app(composed.state), store, upkeep: Arc::new(Mutex::new(upkeep)), rested, clock };
     let requests = lambda_http::Adapter::from(lambda_http::service_fn(move |event| {
         let function = function.clone();
         async move { Ok::<_, Infallible>(function.answer(event).await) }
@@ -92,14 +97,21 @@ fn fitted(mut config: Config) -> anyhow::Result<Config> {
 #[derive(Debug, Clone)]
 struct Function {
     app: Router,
+    store: Store,
     /// There is one invocation at a time; should there ever be two, one does it.
     upkeep: Arc<Mutex<Upkeep>>,
+    /// Since when the function has had nothing to do.
+    rested: Arc<std::sync::Mutex<Timestamp>>,
     clock: Clock,
 }
 
 impl Function {
     async fn answer(&self, event: lambda_http::Request) -> Answer {
         let deadline = event.lambda_context_ref().map_or(0, |context| context.deadline);
+        let rested = *self.rested.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.clock.now() > rested.later(TRUST) {
+            self.store.forget_connections().await;
+        }
         let answered = self.app.clone().oneshot(event::request(event)).await;
         let answer = event::answer(answered.unwrap_or_else(|never: Infallible| match never {})).await;
         // whatever was in the way of the answer is in the way of this
@@ -109,6 +121,7 @@ impl Function {
         {
             upkeep.run(limit).await;
         }
+        *self.rested.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
         answer
     }
 }
