@@ -17,7 +17,7 @@
 //! | 5 | [`backfill`] | reads what webhooks did not tell |
 //! | 5 | [`export`] | series totals as OTLP and Prometheus text |
 //! | 6 | [`http`] | the contract: routes, problem documents |
-//! | 7 | [`cli`] | subcommands; `serve` is the composition root |
+//! | 7 | [`cli`] | subcommands; `compose` is the composition root |
 //!
 //! Arrows only go down; `tests/it/layers.rs` holds this table.
 

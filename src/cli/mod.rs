@@ -2,6 +2,7 @@
 
 mod backfill;
 mod client;
+mod compose;
 mod config;
 mod demo;
 mod deployment;
@@ -10,6 +11,8 @@ mod healthcheck;
 mod help;
 mod import;
 mod incident;
+#[cfg(feature = "lambda")]
+pub mod lambda;
 mod migrate;
 mod migrate_store;
 mod output;
@@ -23,6 +26,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::{Args, Parser, Subcommand};
@@ -118,8 +122,25 @@ pub async fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
+/// Does all of it on a runtime of its own; with which code to leave.
+pub fn finish(work: impl Future<Output = anyhow::Result<()>>) -> ExitCode {
+    // Before any connection; fails only where a provider is installed already, which serves as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complain(&format!("error: cannot start: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    let result = runtime.block_on(work);
+    // What has to be finished was awaited; a stuck blocking call must not hold up the exit.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    exit(&result)
+}
+
 /// Says what went wrong, with its causes, and with which code to leave.
-pub fn exit(result: &anyhow::Result<()>) -> ExitCode {
+fn exit(result: &anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     output::complain(&format!("error: {error:#}"));
     ExitCode::from(error.downcast_ref().map_or(1, client::Failure::exit_code))

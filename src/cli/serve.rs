@@ -1,28 +1,21 @@
-//! The composition root: puts the rooms together, serves, and on the way out finishes what was accepted.
+//! `em-metrics serve`: starts what was composed, serves, and on the way out finishes what was accepted.
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, anyhow};
-use axum::http::HeaderValue;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::client;
+use super::compose::Composed;
 use super::output::say;
-use crate::auth::{Authenticator, GeneratedToken};
+use crate::auth::GeneratedToken;
 use crate::backfill::{FirstCommits, Schedule, planned};
 use crate::config::Config;
 use crate::domain::Clock;
-use crate::export::{Push, Totals};
-use crate::http::{self, AppState, Meters, Parts, SignIns};
-use crate::ingest::webhooks::{InboxKeeper, Projector, Sources};
-use crate::ingest::{Settings, Unwritten, Writer};
-use crate::metrics::Labels;
-use crate::report::{Answers, Memory};
+use crate::http::{self, AppState};
+use crate::ingest::Unwritten;
 use crate::storage::Store;
 use crate::telemetry::{OwnMetrics, Telemetry};
 
@@ -93,95 +86,33 @@ pub struct Service {
 impl Service {
     /// Opens the store and starts the writer, the exporter and the keeper of the index.
     pub async fn start(config: &Config, clock: Clock, own: OwnMetrics) -> anyhow::Result<Self> {
-        let store = Store::open(&config.storage, config.server.write_limit()).await?;
-        let (auth, generated) = Authenticator::new(&config.auth, store.secret().await?);
-        store.announce(&configured_labels(config), clock.now()).await?;
-        let settings = Settings {
-            production: config.production_environment.clone(),
-            teams: config.teams.clone(),
-            group_commit: config.storage.group_commit,
-            clock: clock.clone(),
-            patience: config.server.write_limit(),
-        };
-        let memory = config.storage.index_bytes().map(|bound| Memory::new(store.clone(), bound));
-        let answers = Answers::new(store.clone(), memory.clone());
-        let (writer, ingest) = Writer::new(store.clone(), settings);
-        let (sources, arrived) = (Arc::new(Sources::new(&config.webhooks)?), Arc::new(Notify::new()));
-        let (stop_writer, stop_exporter) = (CancellationToken::new(), CancellationToken::new());
-        let writer = tokio::spawn(writer.run(stop_writer.clone().cancelled_owned()));
-        let push = Push::new(store.clone(), own.clone(), &config.otel, clock.clone())?;
-        let exporter = push.map(|push| tokio::spawn(push.run(stop_exporter.clone())));
-        let (stop_projector, settled) = (CancellationToken::new(), Arc::new(Notify::new()));
-        let projector = Projector::new(
-            store.clone(),
-            ingest.clone(),
-            sources.clone(),
-            clock.clone(),
-            arrived.clone(),
-            settled.clone(),
-            config.incidents.suggest_within(),
-        );
-        let projector = tokio::spawn(projector.run(stop_projector.clone()));
-        let planned = planned(&config.webhooks, &sources, &clock, client::http)?;
-        let schedule = Schedule::new(store.clone(), ingest.clone(), clock.clone(), arrived.clone(), &planned);
+        let Composed { state, generated, writer, push, projector, settled, inbox_keeper, memory } =
+            Composed::new(config, clock, own).await?;
+        let (stop_writer, stop_projector, stop_exporter) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let planned = planned(&config.webhooks, &state.sources, &state.clock, client::http)?;
+        let (store, ingest, clock) = (state.store.clone(), state.ingest.clone(), state.clock.clone());
+        let schedule = Schedule::new(store.clone(), ingest.clone(), clock.clone(), state.arrived.clone(), &planned);
         let schedule = schedule.map(|schedule| tokio::spawn(schedule.run(stop_projector.clone())));
-        let first_commits = FirstCommits::new(store.clone(), ingest.clone(), clock.clone(), settled, &planned);
+        let first_commits = FirstCommits::new(store.clone(), ingest, clock, settled, &planned);
         let first_commits = first_commits.map(|asker| tokio::spawn(asker.run(stop_projector.clone())));
-        let inbox_keeper = InboxKeeper::new(store.clone(), clock.clone(), &config.webhooks);
-        let inbox_keeper = tokio::spawn(inbox_keeper.run(stop_exporter.clone()));
-        let (meter, leaving) = (own.meter(), CancellationToken::new());
-        let state = AppState::new(Parts {
-            store: store.clone(),
-            ingest,
-            sources,
-            arrived,
-            answers,
-            auth,
-            totals: Totals::new(store.clone(), own),
-            clock,
-            production_environment: config.production_environment.clone(),
-            benchmark: config.benchmark,
-            public: http::Public::new(&config.public),
-            leaving: leaving.clone(),
-            shown_config: config.shown(),
-            body_limit: config.server.body_limit_bytes,
-            webhook_limit: config.webhooks.body_limit_bytes,
-            import_limit: config.server.import_limit_bytes,
-            import_folder: config.storage.spool_folder(),
-            exports: http::export_slots(),
-            imports: http::import_slots(),
-            max_connections: config.server.max_connections,
-            request_timeout: config.server.request_timeout(),
-            metrics_auth: config.server.metrics_auth,
-            cors_origins: config
-                .server
-                .cors_origins
-                .iter()
-                .map(|origin| HeaderValue::from_str(origin))
-                .collect::<Result<_, _>>()?,
-            tracing: config.otel.traces.is_some(),
-            meters: Meters::new(meter),
-            sign_ins: SignIns::default(),
-        });
-        let (grace, request_timeout) = (config.server.shutdown_timeout(), config.server.request_timeout());
-        let keeper = memory.map(|memory| tokio::spawn(memory.keep(stop_exporter.clone())));
         Ok(Self {
-            state,
             store,
             generated,
             drain: config.server.drain(),
-            leaving,
-            grace,
-            request_timeout,
-            writer,
+            leaving: state.leaving.clone(),
+            grace: config.server.shutdown_timeout(),
+            request_timeout: config.server.request_timeout(),
+            writer: tokio::spawn(writer.run(stop_writer.clone().cancelled_owned())),
             stop_writer,
-            projector,
+            projector: tokio::spawn(projector.run(stop_projector.clone())),
             stop_projector,
-            exporter,
-            keeper,
-            inbox_keeper,
+            exporter: push.map(|push| tokio::spawn(push.run(stop_exporter.clone()))),
+            keeper: memory.map(|memory| tokio::spawn(memory.keep(stop_exporter.clone()))),
+            inbox_keeper: tokio::spawn(inbox_keeper.run(stop_exporter.clone())),
             askers: schedule.into_iter().chain(first_commits).collect(),
             stop_exporter,
+            state,
         })
     }
 
@@ -191,7 +122,7 @@ impl Service {
         let mut writer = self.writer;
         let closing = CancellationToken::new();
         tokio::spawn(drain(stop, self.leaving, self.drain, closing.clone()));
-        let serving = http::serve(listener, http::app(self.state), closing.clone(), self.grace);
+        let serving = http::serve(listener, self.state, closing.clone(), self.grace);
         tokio::pin!(serving);
         let written = tokio::select! {
             () = &mut serving => {
@@ -259,17 +190,6 @@ async fn drain(stop: CancellationToken, leaving: CancellationToken, drain: Durat
         tokio::time::sleep(drain).await;
     }
     closing.cancel();
-}
-
-/// The series of configured teams are there long before anything happens to them.
-fn configured_labels(config: &Config) -> HashSet<Labels> {
-    let environment = &config.production_environment;
-    let labels = config.teams.project_teams().map(|(project, team)| Labels {
-        project_id: project.clone(),
-        team_id: Some(team.clone()),
-        environment: environment.clone(),
-    });
-    labels.collect()
 }
 
 async fn stop_on_signals(stop: &CancellationToken) {

@@ -1,6 +1,8 @@
 //! The push loop. Every cycle carries every series, so nothing is queued and nothing is tried twice:
 //! after an outage the next success says it all.
 
+mod once;
+
 use std::time::Duration;
 
 use opentelemetry::KeyValue;

@@ -17,7 +17,7 @@ use crate::export::fixtures::{Bench, at, otel};
 
 /// What the collector has got: the last value of `deployment_frequency` by project, and the requests.
 #[derive(Debug, Clone, Default)]
-struct Collector {
+pub struct Collector {
     got: Arc<Mutex<Vec<ExportMetricsServiceRequest>>>,
     /// Answers to the next requests; then 200.
     answers: Arc<Mutex<VecDeque<StatusCode>>>,
@@ -25,7 +25,7 @@ struct Collector {
 
 impl Collector {
     /// On the test's own runtime, which ends with the test.
-    async fn start(&self) -> Target {
+    pub async fn start(&self) -> Target {
         let (got, answers) = (Arc::clone(&self.got), Arc::clone(&self.answers));
         let handler = async move |body: Bytes| {
             let answer = answers.lock().unwrap().pop_front().unwrap_or(StatusCode::OK);
@@ -41,17 +41,21 @@ impl Collector {
         Target { url, protocol: Protocol::HttpProtobuf, headers: vec![], timeout: Duration::from_secs(5), gzip: false }
     }
 
-    fn answer(&self, statuses: &[u16]) {
+    pub fn answer(&self, statuses: &[u16]) {
         let statuses = statuses.iter().map(|status| StatusCode::from_u16(*status).unwrap());
         self.answers.lock().unwrap().extend(statuses);
     }
 
     /// (time, project -> value), one for each request that carries totals.
-    fn totals(&self) -> Vec<(u64, BTreeMap<String, i64>)> {
+    pub fn totals(&self) -> Vec<(u64, BTreeMap<String, i64>)> {
         self.got.lock().unwrap().iter().filter_map(frequencies).collect()
     }
 
-    fn last(&self) -> BTreeMap<String, i64> {
+    pub fn requests(&self) -> usize {
+        self.got.lock().unwrap().len()
+    }
+
+    pub fn last(&self) -> BTreeMap<String, i64> {
         self.totals().pop().unwrap().1
     }
 }
@@ -71,12 +75,12 @@ fn frequencies(request: &ExportMetricsServiceRequest) -> Option<(u64, BTreeMap<S
     Some((sum.data_points[0].time_unix_nano, points.collect()))
 }
 
-fn push(bench: &Bench, target: &Target) -> Push {
+pub fn push(bench: &Bench, target: &Target) -> Push {
     let otel = otel(Some(target.clone()));
     Push::new(bench.store.clone(), bench.own.clone(), &otel, bench.clock.clone()).unwrap().unwrap()
 }
 
-fn map(values: &[(&str, i64)]) -> BTreeMap<String, i64> {
+pub fn map(values: &[(&str, i64)]) -> BTreeMap<String, i64> {
     values.iter().map(|(project, value)| ((*project).to_owned(), *value)).collect()
 }
 

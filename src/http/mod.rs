@@ -122,19 +122,8 @@ pub struct Parts {
 pub use observe::{Meters, Peer};
 pub use pages::SignIns;
 
-/// The whole service, for [`serve`].
-#[derive(Debug)]
-pub struct App {
-    routes: Router,
-    slots: slots::Slots,
-}
-
-pub fn app(state: AppState) -> App {
-    let slots = slots::Slots::new(state.max_connections, state.meters.meter());
-    App { routes: routes(state), slots }
-}
-
-fn routes(state: AppState) -> Router {
+/// The whole contract as a tower service, whoever brings the requests: [`serve`], or something that has no connections.
+pub fn app(state: AppState) -> Router {
     let origins = state.cors_origins.clone();
     let (api, mut description) = OpenApiRouter::with_openapi(openapi::base())
         .merge(deployments::router())

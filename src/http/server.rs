@@ -15,7 +15,8 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 
 use super::observe::Peer;
-use super::{App, linger};
+use super::slots::Slots;
+use super::{AppState, linger};
 use crate::telemetry::{Complaint, Outage};
 
 /// How long a client may take to send a request's headers, and how long an idle connection is kept: longer
@@ -25,8 +26,9 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 const HEADER_BYTES: usize = 32 * 1024;
 
 /// Serves until `stop`, then finishes the requests in hand, for `grace` at the longest.
-pub async fn serve(listener: TcpListener, app: App, stop: CancellationToken, grace: Duration) {
-    let App { routes: app, mut slots } = app;
+pub async fn serve(listener: TcpListener, state: AppState, stop: CancellationToken, grace: Duration) {
+    let mut slots = Slots::new(state.max_connections, state.meters.meter());
+    let app = super::app(state);
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT).max_buf_size(HEADER_BYTES);
     let connections = GracefulShutdown::new();

@@ -65,11 +65,6 @@ impl Store {
         Ok(state.map(|state| (Lease { key: key.to_owned(), until }, state)))
     }
 
-    /// Whether it is for this process to do what one of all does once in a while. Then nobody else does before `until`.
-    pub async fn take_turn(&self, work: &str, now: Timestamp, until: Timestamp) -> Result<bool, Error> {
-        Ok(self.claim_backfill(work, now, until).await?.is_some())
-    }
-
     /// Writes down how far a backfill is, and has it until then, or due then. `false`: it is somebody else's by now.
     pub async fn keep_backfill(&self, lease: &mut Lease, state: &str, until: Timestamp) -> Result<bool, Error> {
         let update = "UPDATE backfills SET state = $3, due_at = $4 WHERE key = $1 AND due_at = $2";

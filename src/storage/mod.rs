@@ -26,6 +26,7 @@ mod rows;
 mod schema;
 mod series;
 mod totals;
+mod turns;
 mod tx;
 
 use std::collections::HashMap;
@@ -106,6 +107,17 @@ impl Store {
             tx.end(outcome).await
         };
         tokio::time::timeout(OWN_WRITE, write).await.unwrap_or(Err(Error::TooSlow))
+    }
+
+    /// Leaves the connections that rest, without a word. After a long time in which this process did not run, something
+    /// on the way may have forgotten them: then whoever used one would wait for an answer that never comes.
+    pub async fn forget_connections(&self) {
+        if let Pool::Postgres { read, write } = &self.pool {
+            while let Some(connection) = read.try_acquire() {
+                drop(connection.detach());
+            }
+            write.forget().await;
+        }
     }
 
     /// Waits for running reads and closes every connection; SQLite folds its log into the file.

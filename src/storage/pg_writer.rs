@@ -70,6 +70,11 @@ impl PgWriter {
         Ok(PgWrite { connection, home })
     }
 
+    /// Leaves the connection, if it rests, without a word.
+    pub async fn forget(&self) {
+        *self.home.lock().await = None;
+    }
+
     pub async fn close(&self) {
         self.closed.store(true, Ordering::Release);
         if let Some(connection) = self.home.lock().await.take() {

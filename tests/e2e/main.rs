@@ -9,6 +9,8 @@ mod crash_webhooks;
 mod failures;
 mod files;
 mod fortnight;
+#[cfg(feature = "lambda")]
+mod lambda;
 mod moving;
 mod past;
 mod pictures;

@@ -63,6 +63,11 @@ impl Program {
         assert!(ended.is_ok(), "{} did not stop: {}", self.name, self.words());
     }
 
+    #[cfg(feature = "lambda")]
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     pub fn has_ended(&mut self) -> bool {
         self.child.try_wait().unwrap().is_some()
     }

@@ -56,11 +56,12 @@ const ROOMS: &[(&str, &[&str], &[&str])] = &[
             "export",
             "http",
         ],
-        &["clap"],
+        &["clap", "lambda_http"],
     ),
-    // the two roots: one only lists the rooms, the other only begins
+    // the roots: one only lists the rooms, the others only begin
     ("lib", &[], &[]),
     ("main", &["cli"], &[]),
+    ("bin", &["cli"], &[]),
 ];
 
 /// Known in a second room for a reason: cli is the client of the API, also with tables, and puts the rooms together, what webhooks
@@ -132,7 +133,7 @@ fn every_spelling_of_a_use_is_seen() {
 
 /// Whether a file, so many modules below the root, names the room.
 fn uses(text: &str, depth: usize, room: &str) -> bool {
-    // the program is a crate of its own, beside the library
+    // a program is a crate of its own, beside the library
     let library = if depth == 0 { "em_metrics::" } else { "crate::" };
     text.split(library).skip(1).chain(after_supers(text, depth)).any(|rest| {
         let Some(inside) = rest.strip_prefix('{') else { return is_name(rest, room) };
@@ -156,9 +157,12 @@ fn after_supers(text: &str, depth: usize) -> impl Iterator<Item = &str> {
     })
 }
 
-/// How many modules are above what the file declares: 0 for the program, 1 for a room, 2 for a file in its folder.
+/// How many modules are above what the file declares: 0 for a program, 1 for a room, 2 for a file in its folder.
 fn depth(source: &Path, file: &Path) -> usize {
     let below = file.strip_prefix(source).unwrap();
+    if below.starts_with("bin") {
+        return 0;
+    }
     let is_above = below.file_name().is_some_and(|name| name == "mod.rs" || name == "main.rs");
     below.components().count() - usize::from(is_above)
 }

@@ -24,6 +24,7 @@ mod replicas;
 mod restart;
 mod retries;
 mod series;
+mod turns;
 mod unreachable;
 mod upgrade;
 mod views;

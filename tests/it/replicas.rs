@@ -169,7 +169,7 @@ async fn old_deliveries_are_cleared_away_by_one_of_them() {
     let first = Engine::Postgres.app_with(configure).await;
     let second = App::start(first.database.shared(), configure).await;
     // what each of them does by itself at its start is over
-    let turns = "SELECT CAST(due_at AS TEXT) FROM backfills WHERE key = 'clearing the inbox'";
+    let turns = "SELECT CAST(due_at AS TEXT) FROM turns WHERE what = 'clearing the inbox'";
     while first.database.texts(turns).await.is_empty() {
         tokio::task::yield_now().await;
     }

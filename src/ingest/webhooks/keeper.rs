@@ -63,6 +63,14 @@ impl InboxKeeper {
         }
     }
 
+    /// Clears away and looks, if that is due: for a process that does not stay.
+    pub async fn once(&mut self) -> Result<(), storage::Error> {
+        if self.clear().await?.is_some() {
+            self.look().await?;
+        }
+        Ok(())
+    }
+
     /// Tells by metrics how things stand, and warns once of each source that has fallen silent. Which are silent now.
     pub async fn look(&mut self) -> Result<&BTreeSet<String>, storage::Error> {
         let now = self.clock.now();

@@ -101,9 +101,6 @@ impl Projector {
         loop {
             let more = match self.round().await {
                 Ok(claimed) => {
-                    if claimed > 0 {
-                        (self.next_look, self.is_new) = (Instant::now(), true);
-                    }
                     if let Some(outage) = self.outage.works(Instant::now()) {
                         tracing::info!(outage_seconds = outage.as_secs_f64(), "deliveries become facts again");
                     }
@@ -133,6 +130,13 @@ impl Projector {
                 }
             }
         }
+    }
+
+    /// Works until nothing is due any more: for a process that does not stay.
+    pub async fn once(&mut self) -> Result<(), storage::Error> {
+        while self.round().await? == BATCH {}
+        self.look().await;
+        Ok(())
     }
 
     /// What has come in may tell of first commits and causes, and so may the passing of time. Whoever has taken in the
@@ -167,11 +171,12 @@ impl Projector {
     }
 
     /// Takes on what is due; how much that was.
-    async fn round(&self) -> Result<i64, storage::Error> {
+    async fn round(&mut self) -> Result<i64, storage::Error> {
         let claimed = self.store.claim(self.clock.now(), LEASE, BATCH).await?;
         if claimed.is_empty() {
             return Ok(0);
         }
+        (self.next_look, self.is_new) = (Instant::now(), true);
         let (mut settled, mut changes, mut commands, mut owners) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for letter in &claimed {
             match self.read(letter) {

@@ -37,6 +37,7 @@ pub const TABLES: &[Table] = &[
     table("commits", &["repository", "sha"]),
     table("changes", &["kind", "place", "id"]),
     table("backfills", &["key"]),
+    table("turns", &["what"]),
     table("first_commits_asked", &["project_id", "deployment_id"]),
     table("identity", &["key"]),
 ];

@@ -91,6 +91,7 @@ async fn filled(engine: Engine, seed: u64) -> App {
     // the API of a forge is being asked
     let (now, until) = (app.clock.now(), app.clock.now().later(Duration::from_hours(1)));
     app.store.claim_backfill("github acme/shop", now, until).await.unwrap().unwrap();
+    assert!(app.store.take_turn("sweeping", now, until).await.unwrap());
     let open = app.store.first_commit_open(Timestamp::EPOCH, None, 1).await.unwrap();
     app.store.claim_asking(&open[0], now, until).await.unwrap().unwrap();
     app

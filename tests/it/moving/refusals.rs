@@ -143,11 +143,13 @@ async fn a_replica_that_was_away_during_the_move_changes_and_exports_nothing_whe
     app.post("/incidents", json!({"project_id": "shop"})).await.expect(201);
     app.store.instance_id().await.unwrap();
     // nobody sees it any more, and it sees nobody
-    let away = format!(
-        "ALTER ROLE \"{role}\" NOLOGIN; SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
-         WHERE usename = '{role}'"
-    );
-    app.database.other().await.execute(away).await;
+    app.database.other().await.execute(format!("ALTER ROLE \"{role}\" NOLOGIN")).await;
+    // those that were let in at the last moment too
+    let connected = format!("SELECT CAST(pid AS TEXT) FROM pg_stat_activity WHERE usename = '{role}'");
+    while !app.database.texts(&connected).await.is_empty() {
+        let end = format!("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = '{role}'");
+        app.database.other().await.execute(end).await;
+    }
     let target = Engine::Sqlite.empty_database().await;
     succeeded(&migrate_store(&app.database, &target).await);
     let held = rows(&app.database).await;
