@@ -180,7 +180,7 @@ async fn leaves_it_to_the_replica(mut environment: Vec<(String, String)>, databa
 
     // its turn has come, and it has left it to the replica
     let mut server = PgConnection::connect(database).await.unwrap();
-    let due = "UPDATE identity SET value = '0' WHERE key = 'turn export'";
+    let due = "UPDATE turns SET due_at = 0 WHERE what = 'export'";
     assert_eq!(sqlx::query(due).execute(&mut server).await.unwrap().rows_affected(), 1);
     assert_eq!(function.ask(&scheduled()).await.0, 200);
     let asked = tokio::time::timeout(Duration::ZERO, own_collector.accept()).await;
