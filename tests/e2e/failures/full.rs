@@ -16,7 +16,7 @@ use crate::recount;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Who writes, who reads, who keeps the index and who reads the inbox say so once, and each connection that it was cut.
-const MOST_SAID: usize = 12;
+const MOST_SAID: usize = 20;
 /// How long it stays full.
 const FULL: Duration = Duration::from_secs(5);
 
