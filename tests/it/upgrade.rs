@@ -1,20 +1,78 @@
 //! A database of an older version: it is brought up to date with all that is in it, and while replicas of both
 //! versions run, the older one goes on.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use em_metrics::config::Config;
 use em_metrics::metrics::Metric;
 use em_metrics::storage::Store;
+use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::app::App;
 use crate::engine::Engine;
 
 on_each_engine! {
+    after_each_migration_the_version_before_goes_on,
     sums_of_the_version_before_go_on,
     incidents_of_the_version_before_have_a_known_beginning_or_none,
     a_schema_of_a_later_version_is_refused_and_left_as_it_is,
+}
+
+/// What the version before reads is there as it was, and what is new asks nothing of what it writes. What its queries come
+/// to is held for single migrations below.
+async fn after_each_migration_the_version_before_goes_on(engine: Engine) {
+    let database = engine.empty_database().await;
+    let mut server = database.other().await;
+    let columns = async || database.texts(columns_of(engine)).await.into_iter().collect::<BTreeSet<_>>();
+    let table = |column: &str| column.split('.').next().unwrap().to_owned();
+    server.migrate_to(1).await;
+    let mut before = columns().await;
+    assert!(before.contains("deployments.project_id text, required"), "{before:?}");
+    for version in 2..=sqlx::migrate!("migrations/sqlite").iter().count() {
+        server.migrate_to(i64::try_from(version).unwrap()).await;
+        let after = columns().await;
+        let gone: Vec<_> = before.difference(&after).collect();
+        assert!(gone.is_empty(), "migration {version} takes away or changes {gone:?}");
+        let known: BTreeSet<_> = before.iter().map(|column| table(column)).collect();
+        let asked = |column: &&String| known.contains(&table(column)) && column.ends_with("required");
+        let asked: Vec<_> = after.difference(&before).filter(asked).collect();
+        assert!(asked.is_empty(), "migration {version} wants {asked:?} of who does not know them");
+        before = after;
+    }
+}
+
+/// Of tables and views.
+fn columns_of(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => {
+            "SELECT m.name || '.' || c.name || ' ' || lower(c.type) || CASE WHEN c.\"notnull\" AND c.dflt_value IS NULL \
+             THEN ', required' ELSE '' END FROM sqlite_master AS m JOIN pragma_table_info(m.name) AS c \
+             WHERE m.type IN ('table', 'view') AND substr(m.name, 1, 1) <> '_'"
+        }
+        Engine::Postgres => {
+            "SELECT table_name || '.' || column_name || ' ' || data_type || CASE WHEN is_nullable = 'NO' \
+             AND column_default IS NULL AND is_identity = 'NO' THEN ', required' ELSE '' END \
+             FROM information_schema.columns WHERE table_schema = 'public' AND left(table_name, 1) <> '_'"
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_replicas_that_start_together_one_migrates_and_the_others_wait_for_it() {
+    let database = Engine::Postgres.empty_database().await;
+    let mut config = Config::default();
+    database.configure(&mut config);
+    let opened = join_all((0..4).map(|_| Store::open(&config.storage, Duration::from_secs(5)))).await;
+    for store in opened {
+        store.unwrap().close().await;
+    }
+    let done =
+        database.texts("SELECT CAST(version AS TEXT) FROM _sqlx_migrations WHERE success ORDER BY version").await;
+    let all: Vec<_> =
+        sqlx::migrate!("migrations/postgres").iter().map(|migration| migration.version.to_string()).collect();
+    assert_eq!(done, all);
 }
 
 /// As version 2 left a deployment and two of its series.
