@@ -80,8 +80,7 @@ impl Store {
     /// alone. PostgreSQL: while our connection holds the advisory lock. A connection that does not answer has lost
     /// it; and from one that the server has not heard of for `silence` it takes the lock, because a process that is
     /// frozen or cut off would keep it for ever. A replica of the server has locks of its own and totals of the past:
-    /// whoever is connected to one does not lead, nor does
-    /// who has come back to a store that was moved meanwhile.
+    /// whoever is connected to one does not lead, nor does who has come back to a store that was moved meanwhile.
     pub async fn lead(&self, silence: Duration) -> Result<bool, Error> {
         let Pool::Postgres { write, .. } = &self.pool else { return Ok(true) };
         if self.leads().await {

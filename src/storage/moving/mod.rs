@@ -93,11 +93,11 @@ async fn run(
     target.set("moving", &id).await?;
     if standing == Standing::Empty {
         // who has looked at it before the mark was there is still here, or has left something
-        let is_ours = target.refuse_services().await.and(refuse_filled(target).await);
-        if is_ours.is_err() {
+        let still_empty = target.refuse_services().await.and(refuse_filled(target).await);
+        if still_empty.is_err() {
             target.execute("DELETE FROM identity WHERE key = 'moving'").await?;
         }
-        is_ours?;
+        still_empty?;
     }
 
     let mut tables = Vec::with_capacity(TABLES.len());
